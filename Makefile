@@ -88,6 +88,7 @@ bench: install ## our speed beside the peers', start-up, and how cost grows
 	$(BIN)/python -m benchmarks.quality
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.pages
+	$(BIN)/python -m benchmarks.scenarios
 	$(BIN)/python -m benchmarks.growth --short
 
 lock: install ## compile the locks again

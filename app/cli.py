@@ -17,6 +17,7 @@ from app.commands import (
     orders,
     packages,
     research,
+    scenarios,
     stream,
     system,
     trade,
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-_RESEARCH = (data, stream, documents, packages, research, walk_forward, monte_carlo)
+_RESEARCH = (data, stream, documents, packages, research, walk_forward, monte_carlo, scenarios)
 _TRADING = (trade, orders, kill_and_cancel, limits, ways_back, ledger)
 for group in (system, *_RESEARCH, *_TRADING):
     app.add_typer(group.commands)

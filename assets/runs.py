@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from tradewright.model.errors import TradewrightError
 
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 Say = Callable[[str], None]
+_OUR_CLASS = re.compile(r"^(tradewright|conf|assets|runtime|brokers|strategies|app)\.[\w.]+: ")
 
 
 class RunFailed(TradewrightError):
@@ -130,5 +132,19 @@ def _reasons(result: dg.ExecuteInProcessResult) -> list[str]:
             while error.cause is not None and (error.cls_name or "").startswith("Dagster"):
                 error = error.cause
             description = failure.user_failure_data.description if failure and failure.user_failure_data else None
-            reasons.append(f"{event.step_key}: {(description or error.message).strip()}")
+            said = (description or _without_our_classes(error.message)).strip()
+            place = _place(event.step_key or "")
+            is_named = said.startswith(f"{place.partition(',')[0]},")  # an error in a strategy's code names it itself
+            reasons.append(said if is_named else f"{place}: {said}")
     return reasons
+
+
+def _place(step: str) -> str:
+    """A step in the words of the configuration: ``strategy own, signals`` of ``strategy__own__signals``."""
+    kind, *name, last = step.split("__")
+    return f"{kind} {'__'.join(name)}, {last}" if name else step
+
+
+def _without_our_classes(message: str) -> str:
+    """An error without the class in front, where it is one of ours: its text says everything."""
+    return _OUR_CLASS.sub("", message)

@@ -33,8 +33,8 @@ def finished_orders(house: Container, count: int) -> None:
     """Fill the ledger and the venue of a new storage folder with orders that were filled two days ago.
 
     They buy and sell in turn: an even count leaves the account flat, an odd one holding a unit. The first two are made
-    by the ledger's own functions, the others are copies. A comparison with the venue followed them, and so many
-    connections that the venue has set them aside.
+    by the ledger's own functions, the others are copies. A comparison with the venue followed them, for which their
+    positions were read, and so many connections that the venue has set them aside.
     """
     connections = KEPT + 3
     held = Position(account=ACCOUNT, instrument=INSTRUMENT, quantity=Decimal(count % 2), average_price=PRICE)
@@ -48,6 +48,7 @@ def finished_orders(house: Container, count: int) -> None:
             _finish(house.ledger, number)
     house.ledger.leases.release(ACCOUNT, "benchmark")
     copy_orders(house.ledger, MODELS, count)
+    house.ledger.executions.positions(ACCOUNT)
     house.ledger.broker_journal.record_reconciliation(session, ACCOUNT, ())
     for number in range(1, count + 1):
         _fill_at_venue(state, number, f"intent{number}.1", house.ledger.clock.now() - _AGO)

@@ -12,7 +12,6 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
-from importlib.metadata import entry_points
 from types import MappingProxyType, ModuleType
 from typing import TypeVar
 
@@ -21,6 +20,7 @@ import brokers.vendors
 from brokers.base import BrokerPlugin
 from brokers.vendors.base import VendorPlugin
 from tradewright.model.errors import ConfigError
+from tradewright.model.installed import entry_points
 
 ENTRY_POINTS = "tradewright.brokers"
 VENDORS = "tradewright.vendors"

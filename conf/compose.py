@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,7 +21,9 @@ from conf.environment import ROOT, conf_folder, display_path, groups, options, y
 from conf.overrides import compose_accepted, parse, refused, with_mode_of_environment, without_strategy
 from conf.problems import ConfigProblems, Problem
 from conf.rules import TABLE_GROUPS
+from conf.scenarios import SCENARIO, scenario_problems
 from conf.schema.settings import Settings
+from conf.strategy_kinds import found_once
 from conf.validate import validate
 from conf.yaml_reader import holds, lint_yaml, load
 
@@ -71,7 +73,8 @@ def compose_strategies(
     folder = folder or conf_folder()
     changes_strategies = any(text.lstrip("+~").startswith("strategy.") for text in overrides)
     base = None if changes_strategies else _base_without_strategy(overrides, folder)
-    return {name: _settings_of(name, base, overrides, folder) for name in options("strategy", folder)}
+    with found_once():
+        return {name: _settings_of(name, base, overrides, folder) for name in options("strategy", folder)}
 
 
 def examine(
@@ -106,18 +109,24 @@ def check(overrides: Sequence[str] = (), folder: Path | None = None) -> list[Pro
         return traps
     if folder / "strategy" / f"{_chosen_strategy(overrides, folder)}.yaml" in trapped:
         return traps
+    with found_once():
+        problems = [*traps, *_problems_of_linted(overrides, folder, trapped)]
+    return list(dict.fromkeys(problems))
+
+
+def _problems_of_linted(overrides: Sequence[str], folder: Path, trapped: Collection[Path]) -> list[Problem]:
+    """The problems of the composition in force, then of each option of each group, save those of files with traps."""
     _, problems = _examine_linted(overrides, folder, tables=TABLE_GROUPS)
-    problems = [*traps, *problems]
     with LOCK, hydra(folder):
         try:
             base = composed(stand_ins(absent := absent_defaults(folder, {}), folder), folder)
         except COMPOSITION_ERRORS as error:
-            return list(dict.fromkeys([*problems, *(absent or [option_problem(folder, "", ROOT, error)])]))
+            return [*problems, *(absent or [option_problem(folder, "", ROOT, error)])]
         for group in groups(folder):
             for option in options(group, folder):
                 if folder / group / f"{option}.yaml" not in trapped:
                     problems += option_problems(base, group, option)
-    return list(dict.fromkeys(problems))
+    return problems
 
 
 def option_problems(base: Composed, group: str, option: str) -> list[Problem]:
@@ -133,12 +142,14 @@ def _traps(paths: Iterable[Path], folder: Path) -> list[Problem]:
 
 
 def _file_problems(path: Path, shown: str) -> list[Problem]:
-    """The traps of a file, and all that is wrong with a strategy that is a document."""
-    return lint_yaml(path, shown) or document_problems(path, shown)
+    """The traps of a file, and all that is wrong with a strategy that is a document or with a scenario."""
+    return lint_yaml(path, shown) or document_problems(path, shown) or scenario_problems(path, shown)
 
 
 def _files_of_no_strategy(folder: Path) -> list[Path]:
-    return [path for path in yaml_files(folder) if path.parent != folder / "strategy"]
+    """The files without which nothing runs; a wrong strategy or scenario is told by itself."""
+    apart = (folder / "strategy", folder / SCENARIO)
+    return [path for path in yaml_files(folder) if path.parent not in apart]
 
 
 def _chosen_strategy(overrides: Sequence[str], folder: Path) -> str:

@@ -293,7 +293,7 @@ def with_option(base: Composed, group: str, option: str) -> Composed:
         node[parent] = dict(below)  # the base keeps its own
         node = node[parent]
     with _other_errors_too():
-        node[last] = _plain(OmegaConf.create(content))
+        node[last] = content if _is_plain(content) else _plain(OmegaConf.create(content))
     changed = base._replace(tree=tree, choices={**base.choices, group: option})
     return changed._replace(stage=_stage_file(base.folder, option)) if group == "stage" else changed
 
@@ -366,6 +366,17 @@ def _other_errors_too() -> Iterator[None]:
         yield
     except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise HydraException(f"cannot be composed ({type(error).__name__}: {error})") from error
+
+
+def _is_plain(content: object) -> bool:
+    """Whether OmegaConf makes of some content just this content: no reference, no missing value, no rare type."""
+    if isinstance(content, dict):
+        return all(type(key) is str and _is_plain(value) for key, value in content.items())
+    if isinstance(content, list):
+        return all(map(_is_plain, content))
+    if type(content) is str:
+        return "$" not in content and "\\" not in content and content != "???"
+    return content is None or type(content) in (bool, int, float)
 
 
 def _plain(config: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ SIZE = 0.01
 """``size_pct`` of a document that leaves it out and has a stop: a hundredth of the equity."""
 
 CONFIDENCE = 0.5
-_SAME = ("confidence", "instruments", "timeframe", "grid")
+_SAME = ("confidence", "instruments", "timeframe", "grid", "certify")
 
 
 def load_option(path: Path) -> dict[str, Any]:

@@ -44,8 +44,8 @@ _UNSPOKEN = frozenset({"POSTGRES_URL", "REDIS_URL", "OANDA_ACCOUNT_ID", ALERT_WE
 """Variables whose names do not say that they are secrets: addresses, and the number of an account."""
 _SEARCHABLE = 6
 """Characters that a secret has at least, for texts to be searched for it."""
-_NOT_COMPOSED = {".", "expectations"}
-"""Folders that are no group: the root, and expectation suites, which are read by name."""
+_NOT_COMPOSED = {".", "expectations", "scenario"}
+"""Folders that are no group: the root, and suites of expectations and scenarios, which are read by name."""
 
 
 def environment(name: str) -> str | None:

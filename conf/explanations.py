@@ -18,12 +18,12 @@ from tradewright.model.plain_words import plain_rule
 _QUOTED = re.compile(r"'([^']+)'")
 
 
-def explained(errors: Sequence[ErrorDetails], tree: object, schema: type[BaseModel]) -> Iterator[RuleViolation]:
+def explained(errors: Sequence[ErrorDetails], tree: object, schema: object) -> Iterator[RuleViolation]:
     """What pydantic found, in our words: the key as it is written, the value, the rule, the nearest right name.
 
     Args:
         tree: the plain values that were validated.
-        schema: what they were validated against.
+        schema: what they were validated against: a model, or the annotation of a choice between several.
     """
     typos = {tuple(map(str, error["loc"][:-1])): str(error["loc"][-1]) for error in errors if _is_extra(error)}
     told = set()
@@ -39,29 +39,34 @@ def explained(errors: Sequence[ErrorDetails], tree: object, schema: type[BaseMod
             yield found
 
 
-def _as_extra(_error: ErrorDetails, key: Key, schema: type[BaseModel]) -> RuleViolation:
+def _as_extra(_error: ErrorDetails, key: Key, schema: object) -> RuleViolation:
     names = field_names(schema, key[:-1])
     if key[-1] in names:
         return RuleViolation(key, None, "is not a key of this kind")
     return RuleViolation(key, None, "is not a key here", nearest(key[-1], names))
 
 
-def _as_missing(_error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> RuleViolation:
+def _as_missing(_error: ErrorDetails, key: Key, _schema: object) -> RuleViolation:
     return RuleViolation(key, None, "is missing")
 
 
-def _as_kind(error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> RuleViolation:
+def _as_kind(error: ErrorDetails, key: Key, _schema: object) -> RuleViolation:
     """A union's tag is wrong: the tag is told, never the whole group, which may hold secrets."""
     known = _QUOTED.findall(error["ctx"]["expected_tags"])
     tag = str(error["ctx"]["tag"])
-    return RuleViolation((*key, "kind"), tag, f"must be one of {', '.join(known)}", nearest(tag, known))
+    return RuleViolation((*key, _tag_key(error)), tag, f"must be one of {', '.join(known)}", nearest(tag, known))
 
 
-def _as_no_kind(_error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> RuleViolation:
-    return RuleViolation((*key, "kind"), None, "is missing")
+def _as_no_kind(error: ErrorDetails, key: Key, _schema: object) -> RuleViolation:
+    return RuleViolation((*key, _tag_key(error)), None, "is missing")
 
 
-def _as_rule(error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> RuleViolation:
+def _tag_key(error: ErrorDetails) -> str:
+    """The key that tells the choices of a union apart: ``kind``, and ``family`` of a scenario."""
+    return str(error["ctx"]["discriminator"]).strip("'")
+
+
+def _as_rule(error: ErrorDetails, key: Key, _schema: object) -> RuleViolation:
     value = error["input"]
     names = _QUOTED.findall(error["msg"]) if error["type"] in ("literal_error", "enum") else []
     near = nearest(value, names) if isinstance(value, str) else ""
@@ -69,7 +74,7 @@ def _as_rule(error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> RuleVio
     return RuleViolation(key, value, said, near)
 
 
-_BY_TYPE: dict[str, Callable[[ErrorDetails, Key, type[BaseModel]], RuleViolation]] = {
+_BY_TYPE: dict[str, Callable[[ErrorDetails, Key, object], RuleViolation]] = {
     "extra_forbidden": _as_extra,
     "unexpected_keyword_argument": _as_extra,
     "missing": _as_missing,
@@ -90,7 +95,7 @@ def _written_key(tree: object, location: Key) -> Key:
     """pydantic puts a union's tag into the location; what people wrote has no such part."""
     key: list[str] = []
     for position, part in enumerate(location):
-        if isinstance(tree, dict) and tree.get("kind") == part and position < len(location) - 1:
+        if isinstance(tree, dict) and part in (tree.get("kind"), tree.get("family")) and position < len(location) - 1:
             continue
         if isinstance(tree, dict) and part in tree:
             key.append(part)

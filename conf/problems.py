@@ -9,6 +9,11 @@ from typing import NamedTuple
 
 from tradewright.model.errors import ConfigError
 
+SHOWN, LENGTH = 8, 80
+"""Problems that a message lists, and characters of a wrong value or key that it repeats."""
+COMMAND_LINE = "command line"
+"""Where a problem stands that was not written in a file."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -32,18 +37,35 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        got = f" (got {self.value})" if self.value else ""
+        got = f" (got {_shortened(self.value)})" if self.value else ""
         hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
-        key = f" {self.key}:" if self.key else ""
+        key = f" {_shortened(self.key)}:" if self.key else ""
         return f"{place}:{key} {self.rule}{got}{hint}"
 
 
+def _shortened(text: str) -> str:
+    return text if len(text) <= LENGTH else f"{text[:LENGTH]}... of {len(text):,} characters"
+
+
+def listed(problems: Sequence[Problem]) -> list[str]:
+    """Problems as lines: those of files all, the first of those of the command line, and how many more of it there are.
+
+    One slip of the keyboard can make a hundred words of one, and the first of them say what is wrong.
+    """
+    places = [at for at, problem in enumerate(problems) if problem.file == COMMAND_LINE]
+    left_out = set(places[SHOWN:])
+    lines = [str(problem) for at, problem in enumerate(problems) if at not in left_out]
+    return [*lines, f"{COMMAND_LINE}: and {len(left_out):,} more of them"] if left_out else lines
+
+
 class ConfigProblems(ConfigError):
-    """A configuration with one or more problems, all of them in ``problems``."""
+    """A configuration with one or more problems: all of them in ``problems``, the first in its text."""
 
     def __init__(self, problems: Sequence[Problem], remedy: str = "") -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in problems), remedy=remedy)
+        lines = listed(self.problems)
+        more = [f"and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN + 1 else []
+        super().__init__("\n".join([*(lines[:SHOWN] if more else lines), *more]), remedy=remedy)
 
     def __reduce__(self) -> tuple[object, ...]:
         return ConfigProblems, (self.problems, self.remedy)

@@ -256,7 +256,9 @@ def _order_of_times(settings: Settings) -> Iterator[RuleViolation]:
 
 
 def _strategy_as_a_whole(settings: Settings) -> Iterator[RuleViolation]:
-    """Rules between parameters, which the strategy's own class knows."""
+    """Rules between parameters, which the strategy's own class knows; the kind itself was looked at before."""
+    if settings.strategy.kind not in kinds().usable:
+        return
     try:
         build(settings.strategy.kind, settings.strategy.values)
     except ConfigError as error:

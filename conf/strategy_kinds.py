@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from conf.documents import load_option
 from conf.environment import conf_folder, documents_folder, options, own_strategies
@@ -13,10 +15,22 @@ from strategies.discovery import Discovery, found_in, with_documents
 from strategies.documents import is_from_document
 from tradewright.model.errors import ConfigError
 
+_found: ContextVar[Discovery | None] = ContextVar("found", default=None)
+
 
 def kinds() -> Discovery:
     """All strategies found; a Python file that is written later is found by the next process."""
-    return with_documents(found_in(own_strategies()), documents_folder())
+    return _found.get() or with_documents(found_in(own_strategies()), documents_folder())
+
+
+@contextmanager
+def found_once() -> Iterator[None]:
+    """Look for strategies once for all that is done inside: hundreds of options are validated against the same ones."""
+    token = _found.set(kinds())
+    try:
+        yield
+    finally:
+        _found.reset(token)
 
 
 def parameters_of(kind: str) -> dict[str, Parameter]:

@@ -13,7 +13,7 @@ from brokers.discovery import plugins
 from conf.problems import RuleViolation, nearest
 from conf.rules import demand, grid_errors, is_allowed, refusal
 from conf.schema.settings import Settings
-from conf.strategy_kinds import parameters_of
+from conf.strategy_kinds import kinds, parameters_of
 
 MOST_RISK = 1_000_000
 LONGEST_NAME = 32
@@ -149,9 +149,9 @@ def _risk(settings: Settings) -> Iterator[RuleViolation]:
 
 
 def _grid(settings: Settings) -> Iterator[RuleViolation]:
-    """The grid that a strategy declares, unless its names or its size are wrong already."""
+    """The grid that a strategy declares, unless its kind, its names or its size are wrong already."""
     chosen = settings.strategy
-    if not chosen.grid or any(grid_errors(settings)):
+    if not chosen.grid or chosen.kind not in kinds().usable or any(grid_errors(settings)):
         return
     sets = [{**chosen.parameters, **own} for own in chosen.grid_sets()]
     wrong = broken_sets(chosen.kind, sets)

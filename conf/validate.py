@@ -36,9 +36,9 @@ def validate(
         swept: as for :func:`conf.compose.compose`.
     """
     tree = composed.tree
-    problems = [_not_finite(composed, key, value) for key, value in _leaves(tree, ()) if _is_bad_number(value)]
-    if problems:
-        return None, problems
+    if not _is_finite(tree):
+        bad = (_not_finite(composed, key, value) for key, value in _leaves(tree, ()) if _is_bad_number(value))
+        return None, list(bad)
     shaped, wrong = _shaped(composed)
     problems = [_problem(composed, row) for row in wrong]
     try:
@@ -89,6 +89,15 @@ def _with_parameters(strategy: Mapping[str, Any]) -> tuple[dict[str, Any], list[
     names = {key: value for key, value in own.items() if isinstance(value, str)}
     numbers = {key: value for key, value in own.items() if key not in names}
     return {**common, "parameters": {} if wrong else numbers, "others": {} if wrong else names}, wrong
+
+
+def _is_finite(tree: Mapping[str, Any]) -> bool:
+    """Whether every number of a tree is finite; walking it in Python takes ten times as long."""
+    try:
+        json.dumps(tree, allow_nan=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _leaves(node: object, key: Key) -> Iterator[tuple[Key, object]]:

@@ -207,6 +207,12 @@ def locate(path: Path, key: Key) -> int:
     return lines[-1] if lines else 0
 
 
+def column_of(path: Path, key: Key) -> int:
+    """The 1-based column at which a key of a file begins; 0 where the whole of it is not there."""
+    places = _places(path, key)
+    return places[-1][1] if places and len(places) == len(key) else 0
+
+
 def holds(path: Path, key: Key) -> bool:
     """Whether a file gives a value to the whole of ``key``."""
     return len(_lines(path, key)) == len(key)
@@ -214,25 +220,31 @@ def holds(path: Path, key: Key) -> bool:
 
 def _lines(path: Path, key: Key) -> list[int]:
     """The 1-based lines of the parts of a key, as far as they are there; none for a file that cannot be read."""
-    lines: list[int] = []
+    return [line for line, _column in _places(path, key)]
+
+
+def _places(path: Path, key: Key) -> list[tuple[int, int]]:
+    """The 1-based lines and columns of the parts of a key, as far as they are there."""
+    places: list[tuple[int, int]] = []
     try:
         node = _root(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, YAMLError):
-        return lines
+        return places
     for part in key:
         if (found := _child(node, part)) is None:
             break
-        node, line = found
-        lines.append(line)
-    return lines
+        node, mark = found
+        places.append((mark.line + 1, mark.column + 1))
+    return places
 
 
-def _child(node: Node | None, part: str) -> tuple[Node, int] | None:
+def _child(node: Node | None, part: str) -> tuple[Node, Any] | None:
+    """The value under a key or a place in a list, and the mark at which the key or the item begins."""
     if isinstance(node, MappingNode):
         for name, value in node.value:
             if name.value == part:
-                return value, name.start_mark.line + 1
+                return value, name.start_mark
     if isinstance(node, SequenceNode) and part.isdigit() and int(part) < len(node.value):
         item = node.value[int(part)]
-        return item, item.start_mark.line + 1
+        return item, item.start_mark
     return None

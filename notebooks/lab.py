@@ -21,11 +21,11 @@ def _():
 @app.cell
 def _():
     mo.output.replace(mo.md("Loading bars and strategies ..."))  # the imports below take seconds in a new server
-    from app.operations import lab, tiles, variants
+    from app.operations import html_pieces, lab, variants
     from conf.environment import environment_overrides
 
     mo.output.clear()
-    return environment_overrides, lab, tiles, variants
+    return environment_overrides, html_pieces, lab, variants
 
 
 @app.cell
@@ -136,15 +136,15 @@ def _(costs, days, instruments, message, parameters, prices, save, short, strate
 
 
 @app.cell(hide_code=True)
-def _(shown, tiles):
+def _(html_pieces, shown):
     mo.stop(bool(shown.problem), mo.callout(shown.problem, kind="warn"))
-    mo.Html(tiles.tiles(shown.tiles))
+    mo.Html(html_pieces.tiles(shown.tiles))
     return
 
 
 @app.cell(hide_code=True)
-def _(shown, tiles):
-    _figures = mo.Html(tiles.tiles(shown.verdict_tiles))
+def _(html_pieces, shown):
+    _figures = mo.Html(html_pieces.tiles(shown.verdict_tiles))
     mo.vstack([mo.md("## Verdict"), mo.callout(shown.verdict, kind="neutral"), _figures])
     return
 

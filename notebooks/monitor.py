@@ -21,12 +21,12 @@ def _():
 @app.cell
 def _():
     mo.output.replace(mo.md("Reading the ledger ..."))  # the imports below take seconds in a new server
-    from app.operations import monitor_acts, monitor_selection, tiles
+    from app.operations import html_pieces, monitor_acts, monitor_selection
     from app.operations import monitor_view as monitor
     from conf.environment import environment_overrides
 
     mo.output.clear()
-    return environment_overrides, monitor, monitor_acts, monitor_selection, tiles
+    return environment_overrides, html_pieces, monitor, monitor_acts, monitor_selection
 
 
 @app.cell
@@ -106,9 +106,9 @@ def _(
 
 
 @app.cell(hide_code=True)
-def _(monitor, tiles, view):
+def _(html_pieces, monitor, view):
     status = mo.callout(view.status, kind=view.alarm).style(monitor.ALARMS[view.alarm])
-    mo.vstack([status, mo.Html(tiles.tiles(view.tiles))])
+    mo.vstack([status, mo.Html(html_pieces.tiles(view.tiles))])
     return
 
 
@@ -319,10 +319,10 @@ def _(monitor, orders, settings):
 
 
 @app.cell(hide_code=True)
-def _(get_unknown, history, monitor, tiles):
+def _(get_unknown, history, html_pieces, monitor):
     rows_of_history = list(history.events)
     events = mo.ui.table(rows_of_history, selection=None, show_search=False, show_download=False, show_data_types=False)
-    story = mo.Html(tiles.wrapped_text(history.story))
+    story = mo.Html(html_pieces.wrapped_text(history.story))
     past = [mo.md("## History of the order"), *monitor.known(get_unknown(), events)]
     parts = past, [mo.md("## Why it was sent"), *monitor.known(get_unknown(), story)]
     mo.hstack([mo.vstack(part).style(monitor.WITHIN) for part in parts], widths=[2, 3], gap=3)

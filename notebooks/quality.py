@@ -20,11 +20,11 @@ def _():
 @app.cell
 def _():
     mo.output.replace(mo.md("Reading the bars ..."))  # the imports below take seconds in a new server
-    from app.operations import monitor_view, quality_acts, quality_view, tiles
+    from app.operations import html_pieces, monitor_view, quality_acts, quality_view
     from conf.environment import environment_overrides
 
     mo.output.clear()
-    return environment_overrides, monitor_view, quality_acts, quality_view, tiles
+    return environment_overrides, html_pieces, monitor_view, quality_acts, quality_view
 
 
 @app.cell
@@ -53,9 +53,9 @@ def _(get_message, quality_view, series, settings):
 
 
 @app.cell(hide_code=True)
-def _(tiles, view):
+def _(html_pieces, view):
     mo.stop(bool(view.problem), mo.callout(view.problem, kind="danger"))
-    mo.Html(tiles.tiles(view.tiles))
+    mo.Html(html_pieces.tiles(view.tiles))
     return
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from typing import NamedTuple
 
@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from pydantic import JsonValue
 
+from conf.schema.settings import Settings
+from runtime.certify import certificate_of
 from runtime.container import Container
 from runtime.exchange_rates import account_currency
 from runtime.research import benchmark_tables, tables, terms, timeframe
@@ -21,13 +23,16 @@ from tradewright.backtest.engine_digest import engine_digest, versions
 from tradewright.backtest.result import BacktestResult
 from tradewright.dsl.document import StrategyDocument
 from tradewright.dsl.program import Program
+from tradewright.evaluation.certificate import ScenarioCertificate
 from tradewright.evaluation.study import StudyResult
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Timeframe, Times
+from tradewright.model.certify_limits import CertifyLimits
 from tradewright.model.errors import DataError
 from tradewright.model.hashing import content_hash
 from tradewright.packages.manifest import DataFingerprint, Engine, Evaluation, Expected, ExpectedFills, finite
 from tradewright.research.bars import InstrumentBars
+from tradewright.scenarios.document import ScenarioDocument
 from tradewright.store.dataset import bars_hash
 
 
@@ -54,9 +59,7 @@ def backtested(house: Container, document: StrategyDocument, program: Program) -
         ConfigError, StoreError, DataError, StrategyError: as :func:`runtime.study.run_study`; also when no instrument
             has a bar, and when the bars were changed while it ran.
     """
-    made = strategy_class(document, program)(**house.settings.strategy.parameters)
-    house.strategy = made
-    house.tested = made
+    _take(house, document, program)
     done = run_study(house)
     length, read = timeframe(house.settings), tables(house)
     if not any(len(item.bars.ts) for item in read.values()):
@@ -67,6 +70,37 @@ def backtested(house: Container, document: StrategyDocument, program: Program) -
         raise DataError("the stored bars were changed while the backtest ran", where="backtest", remedy=remedy)
     data = (*_traded(read, length), *_beside(read, length), *_benchmark(house, read, length), *_rates(house, read))
     return Backtested(data, _expected(house, done), _evaluation(done))
+
+
+def certified(
+    settings: Settings,
+    document: StrategyDocument,
+    program: Program,
+    scenarios: Iterable[ScenarioDocument],
+    limits: CertifyLimits | None = None,
+) -> ScenarioCertificate:
+    """The scenario certificate of a document under the settings of its package.
+
+    Each scenario is run at the timeframe of the document, else at its own: a package names the timeframe of its bars,
+    which are none of a scenario's.
+
+    Args:
+        limits: those of a certificate that is made again; None for those of the document and the settings.
+
+    Raises:
+        ConfigError, StrategyError: as :func:`runtime.certify.certificate_of`.
+    """
+    backtest = settings.backtest.model_copy(update={"timeframe": None})
+    with Container(settings.model_copy(update={"backtest": backtest})) as house:
+        _take(house, document, program)
+        return certificate_of(house, scenarios, limits)
+
+
+def _take(house: Container, document: StrategyDocument, program: Program) -> None:
+    """Put a document in the place of the strategy that the settings name."""
+    made = strategy_class(document, program)(**house.settings.strategy.parameters)
+    house.strategy = made
+    house.tested = made
 
 
 def engine() -> Engine:

@@ -16,7 +16,6 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import NamedTuple
@@ -26,6 +25,7 @@ from strategies.base import BaseAllocation, BaseStrategy, Kind
 from strategies.documents import document_class, documents_in, stamp
 from tradewright.model.base import NAME_PATTERN
 from tradewright.model.errors import ConfigError
+from tradewright.model.installed import entry_points
 
 GROUP = "tradewright.strategies"
 SHIPPED = Path(__file__).resolve().parent

@@ -236,10 +236,15 @@ def _show_series(output: Output, series: ShownSeries, instrument: Instrument | N
 
 
 def _facts(found: ShownInstrument) -> list[str]:
+    from tradewright.evaluation.formatting import count
+
     if not found.configured:
         return [f"{found.instrument} is not configured: declare it in a file of conf/instruments"]
     read = [f"{found.read} bars are read"] if len({row.facts.kind for row in found.series}) > 1 and found.read else []
-    actions = "no table of corporate actions" if found.actions is None else f"corporate actions: {found.actions} rows"
+    actions = "no table of corporate actions"
+    if (known := found.actions) is not None:
+        counts = (count(known.splits, "split"), count(known.dividends, "dividend"))
+        actions = f"corporate actions: {', '.join(counts)}"
     bases = dict.fromkeys(found.makes.values())
     made = (f"{', '.join(each for each, of in found.makes.items() if of == base)} made of {base}" for base in bases)
     return [*read, actions, *([f"can be read too: {'; '.join(made)}"] if bases else [])]

@@ -43,7 +43,8 @@ def check(
             for problem in file.problems:
                 output.line(f"{file.file}:{'' if problem.loc.line else ' '}{problem}")
             if file.is_sound:
-                output.line(f"{file.file}: sound; the hash of its meaning is {file.hash[:16]}")
+                warned = ", with warnings" if file.problems else ""
+                output.line(f"{file.file}: sound{warned}; the hash of its meaning is {file.hash[:16]}")
         return {"files": found}
 
     run_operation(as_json, act, show, lambda found: DONE if all(file.is_sound for file in found) else FAILED)

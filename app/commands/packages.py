@@ -12,7 +12,7 @@ from app.commands.options import Json, Overrides, desk_settings_of, named, setti
 from app.output import DONE, FAILED, Output, run_operation
 
 if TYPE_CHECKING:
-    from app.operations.packages import Imported, KeyReply, Shown, Verified
+    from app.operations.packages import Imported, KeyReply, Shown, ShownCertificate, Verified
     from app.operations.saved_strategies import Comparison, SavedReply
     from conf.schema.settings import Settings
     from tradewright.catalog.saved_strategies import SavedStrategy
@@ -147,6 +147,16 @@ def show_(file: PackageFile, overrides: Overrides = None, as_json: Json = False)
     run_operation(as_json, act, _show)
 
 
+def _told(certificate: ShownCertificate | None) -> str:
+    if certificate is None:
+        return "none"
+    on = f"on {certificate.scenarios} synthetic markets"
+    if certificate.passed:
+        return f"passed {on}"
+    told = "; ".join(certificate.beyond) or "it looks ahead"
+    return f"FAILED {on}: {told}"
+
+
 def _show(output: Output, found: Shown) -> object:
     told, done = found.manifest, found.manifest.evaluation
     signed = {"TRUSTED": f"by {found.signer}", "UNTRUSTED": f"with {found.public_key}, a key that is not trusted"}
@@ -166,7 +176,7 @@ def _show(output: Output, found: Shown) -> object:
         ("max_drawdown", told.expected.metrics.get("max_drawdown")),
         ("trials", f"{done.trials}, as told by who made it"),
         ("verdict", f"{done.verdict}: {done.text}"),
-        ("certificate", "yes" if found.certificate else "no"),
+        ("certificate", _told(found.certificate)),
     ]
     if done.void:
         output.line(f"VOID: {done.void}")

@@ -27,21 +27,23 @@ def check(overrides: Overrides = None, as_json: Json = False) -> None:
     def act(output: Output) -> None:
         from conf.compose import check as check_all
         from conf.environment import project_folder
+        from conf.problems import listed
         from runtime.project_files import upgrade_since
-        from tradewright.evaluation.formatting import count
 
         problems = check_all(in_force(overrides))
         if not problems:
             from app.operations.checking import strategy_problems
 
             problems = strategy_problems(settings_of(overrides))
-        for problem in problems:
-            output.line(str(problem))
-        output.line(
-            count(len(problems), "problem") if problems else "the configuration is sound, and every strategy runs"
-        )
+        for line in listed(problems):
+            output.line(line)
+        if not problems:
+            output.line("the configuration is sound, and every strategy runs")
         output.result({"problems": problems})
         if problems:
+            from tradewright.evaluation.formatting import count
+
+            output.line(count(len(problems), "problem"))
             if since := upgrade_since(project_folder()):
                 output.say(f"this project was {since}")
             raise typer.Exit(1)

@@ -18,22 +18,24 @@ from app.operations.trading import opened_ledger
 from app.operations.variants import RESERVED, place
 from conf.environment import conf_folder, display_path, environment, in_project
 from conf.package_settings import refuse_traps, unpacked_settings
+from conf.scenarios import scenarios
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from conf.secret_files import read_secret
 from conf.strategy_kinds import kinds
 from runtime.container import Container
-from runtime.packages import backtested, engine
+from runtime.packages import backtested, certified, engine
 from strategies.discovery import RESERVED as RESERVED_KINDS
 from strategies.documents import strategy_class
 from tradewright.dsl.check import compiled
 from tradewright.dsl.document import VERSION, StrategyDocument
 from tradewright.dsl.layout import renamed
 from tradewright.dsl.program import Program
+from tradewright.evaluation.certificate import ScenarioCertificate
 from tradewright.model.clock import SystemClock
 from tradewright.model.errors import StoreError, TradewrightError
 from tradewright.model.hashing import SCHEMA_VERSION, content_hash
-from tradewright.packages.comparison import PackageDifference, differences
+from tradewright.packages.comparison import PackageDifference, certificate_differences, differences
 from tradewright.packages.fault import PackageFault, PackageRefused, refusal
 from tradewright.packages.manifest import FORMAT, KIND, Manifest, package_id
 from tradewright.packages.package import Package, Trust, entries, listed_files, read_file, written
@@ -53,6 +55,21 @@ class KeyReply:
 
 
 @dataclass(frozen=True)
+class ShownCertificate:
+    """What a scenario certificate says.
+
+    Args:
+        scenarios: how many it was made on.
+        beyond: the figures beyond their limits, as ``SCENARIO, FIGURE``.
+    """
+
+    certificate_hash: str
+    passed: bool
+    scenarios: int
+    beyond: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Shown:
     """A package as people read it: the manifest, and what is known of who made it.
 
@@ -64,7 +81,7 @@ class Shown:
     trust: Trust
     signer: str
     public_key: str
-    certificate: bool
+    certificate: ShownCertificate | None
 
 
 @dataclass(frozen=True)
@@ -130,17 +147,16 @@ def _refuse_place(settings: Settings, target: Path) -> None:
             raise refusal(PackageFault.KEY_PLACE, told, str(target), remedy)
 
 
-def export(
-    settings: Settings, file: Path, key: Path | None = None, *, unsigned: bool = False, certificate: bytes | None = None
-) -> Shown:
-    """Backtest the document in force and write its package; the file is the old one or the new one.
+def export(settings: Settings, file: Path, key: Path | None = None, *, unsigned: bool = False) -> Shown:
+    """Backtest the document in force, certify it on all scenarios, and write its package.
+
+    The file is the old one or the new one.
 
     The strategy is saved as well, which gives the package its version.
 
     Args:
         key: the file of the private key; None takes ``TRADEWRIGHT_PACKAGE_KEY``.
         unsigned: whether it is left unsigned.
-        certificate: the canonical JSON of a scenario certificate; None without one.
 
     Raises:
         PackageRefused: for a strategy in Python, overrides of its parameters, settings that name this machine, no key
@@ -151,14 +167,17 @@ def export(
     if private_key is not None:
         public_key_of(private_key, where)  # a wrong key is told before the backtest
     _refuse_other_file(file)
+    known = scenarios()  # a wrong one is told before the backtest
     found = tested(settings)
     version = save_tested(settings, found).item.version
+    carried = unpacked_settings(settings, found.configuration, found.text)
+    certificate = certified(carried, found.document, found.program, known).canonical_json().encode()
     package = _package(found, version, certificate, SystemClock().now().replace(microsecond=0))
     write_bytes(file.absolute(), written(package, private_key, where, settings.packages.level))
     return show(settings, file)
 
 
-def _package(found: Tested, version: int, certificate: bytes | None, at: datetime) -> Package:
+def _package(found: Tested, version: int, certificate: bytes, at: datetime) -> Package:
     name, told = found.document.id, content_hash(found.configuration)
     manifest = Manifest(
         format=FORMAT,  # type: ignore[arg-type]
@@ -213,7 +232,18 @@ def show(settings: Settings, file: Path) -> Shown:
 def _shown(settings: Settings, file: Path, package: Package) -> Shown:
     trust, signer = package.trust(settings.packages.trusted)
     public = package.signature.public_key if package.signature else ""
-    return Shown(str(file), package.manifest, trust, signer, public, package.certificate is not None)
+    try:
+        certificate = package.certified()
+    except PackageRefused as error:
+        raise error.at(str(file)) from error
+    return Shown(str(file), package.manifest, trust, signer, public, _summary(certificate))
+
+
+def _summary(certificate: ScenarioCertificate | None) -> ShownCertificate | None:
+    if certificate is None:
+        return None
+    beyond = tuple(f"{row.scenario}, {row.figure}" for row in certificate.failed)
+    return ShownCertificate(certificate.certificate_hash, certificate.passed, len(certificate.scenarios), beyond)
 
 
 def verify(settings: Settings, file: Path, admitted: Admission) -> Verified:
@@ -226,11 +256,18 @@ def verify(settings: Settings, file: Path, admitted: Admission) -> Verified:
         TradewrightError: the backtest cannot be run, as when there are no bars of an instrument.
     """
     package, document, program, chosen = _admitted(settings, file, admitted)
-    with _anew(chosen) as used, Container(used) as house:
-        done = backtested(house, document, program)
-    found = differences(package.manifest, engine(), done.data, done.expected)
+    shown, certificate = _shown(settings, file, package), package.certified()
+    known = {document.id: document for document in scenarios()} if certificate else {}
+    with _anew(chosen) as used:
+        with Container(used) as house:
+            done = backtested(house, document, program)
+        found = differences(package.manifest, engine(), done.data, done.expected)
+        if certificate:
+            here = [known[row.scenario] for row in certificate.scenarios if row.scenario in known]
+            again = certified(used, document, program, here, certificate.limits)
+            found += certificate_differences(certificate, again)
     holds = not any(row.part != "engine" for row in found)
-    return Verified(holds, _shown(settings, file, package), found)
+    return Verified(holds, shown, found)
 
 
 @contextmanager

@@ -89,19 +89,27 @@ class ShownSeries:
 
 
 @dataclass(frozen=True)
+class StoredActions:
+    """How many splits and dividends the table of adjustment factors of an instrument tells."""
+
+    splits: int
+    dividends: int
+
+
+@dataclass(frozen=True)
 class ShownInstrument:
     """What is stored of one instrument.
 
     Args:
         configured: whether it is one of the configuration.
-        actions: rows of its table of corporate actions; None without a table.
+        actions: its corporate actions; None without a table of them.
         read: the kind of bars that is read; empty where both are stored and none is declared.
         makes: the timeframes that are not stored and can be read all the same, each with the one it is made of.
     """
 
     instrument: str
     configured: bool
-    actions: int | None
+    actions: StoredActions | None
     series: tuple[ShownSeries, ...]
     damaged: tuple[StoredSeries, ...]
     makes: Mapping[str, str]
@@ -156,11 +164,11 @@ def exact_text(value: Decimal | None, instrument: Instrument | None) -> str:
     return f"{value:.{max(places, given, 0)}f}"
 
 
-def _actions(store: BarStore, symbol: str) -> int | None:
-    from tradewright.store.actions import NoFactors
+def _actions(store: BarStore, symbol: str) -> StoredActions | None:
+    from tradewright.store.actions import NoFactors, count_actions
 
     try:
-        return len(store.actions.factors(symbol))
+        return StoredActions(*count_actions(store.actions.factors(symbol)))
     except NoFactors:
         return None
 

@@ -11,6 +11,7 @@ from assets.research.bars import bars_and_features
 from assets.research.events import event_blackout_asset
 from assets.research.impact import impact_asset
 from assets.research.robustness import robustness_assets
+from assets.research.scenarios import DATASETS, engine_job, scenario_asset
 from assets.research.schedules import SIGNALS_JOB, following, refreshing
 from assets.research.strategies import all_chains, makes_signals, signals_key
 from conf.environment import code_location_overrides
@@ -19,7 +20,8 @@ from runtime.signal_series import deciding_timeframes
 MARKET_JOB = "market"
 RESEARCH_JOB = "research"
 ROBUSTNESS_JOB = "robustness"
-"""Sweeps, walk-forwards and Monte Carlo simulations of all strategies: no part of :data:`RESEARCH_JOB`."""
+"""Sweeps, walk-forwards, Monte Carlo and certificates of all strategies: no part of :data:`RESEARCH_JOB`."""
+SCENARIOS_JOB = "generate_scenarios"
 
 
 def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
@@ -41,14 +43,16 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     jobs = [
         dg.define_asset_job(MARKET_JOB, dg.AssetSelection.groups("market"), tags=pinned.tags),
         dg.define_asset_job(RESEARCH_JOB, dg.AssetSelection.assets(*made), tags=pinned.tags),
+        dg.define_asset_job(SCENARIOS_JOB, dg.AssetSelection.assets(DATASETS), tags=pinned.tags),
         dg.define_asset_job(SIGNALS_JOB, dg.AssetSelection.assets(*signals.values()), tags=pinned.tags),
     ]
     if robustness:
         jobs.append(dg.define_asset_job(ROBUSTNESS_JOB, dg.AssetSelection.assets(*robustness), tags=pinned.tags))
+    alone = (event_blackout_asset(pinned), impact_asset(pinned), scenario_asset(pinned))
     return dg.Definitions(
-        assets=[*market, event_blackout_asset(pinned), impact_asset(pinned), *chains, *robustness],
+        assets=[*market, *alone, *chains, *robustness],
         asset_checks=checks,
-        jobs=[*jobs, refresh, backfill_job(pinned)],
+        jobs=[*jobs, refresh, backfill_job(pinned), *(engine_job(pinned, tier) for tier in ("t0", "t1"))],
         schedules=[refresh_bars],
         sensors=[following(pinned, {name: good[name] for name in signals}, signals)],
         executor=dg.in_process_executor,

@@ -10,8 +10,10 @@ from assets.metadata import Facts, described, line, table
 from assets.pinned_config import PinnedConfig
 from assets.research.chain_asset import chain_asset, part_key, warning
 from assets.research.strategies import VOID
+from conf.scenarios import scenarios
 from conf.schema.settings import Settings
 from conf.strategy_kinds import kinds
+from runtime.certify import certificate_of
 from runtime.container import Container
 from runtime.monte_carlo import monte_carlo_of
 from runtime.study import run_study
@@ -21,6 +23,7 @@ from tradewright.evaluation.folds import Fold
 from tradewright.evaluation.formatting import count, percent
 from tradewright.evaluation.monte_carlo import MonteCarloSummary
 from tradewright.evaluation.verdict import SkillVerdict
+from tradewright.model.hashing import content_hash
 from tradewright.research.monte_carlo import MonteCarloStudy
 from tradewright.research.walk_forward import WalkForward
 from tradewright.store.files import write_bytes
@@ -36,6 +39,7 @@ CHECK = "valid"
 CHECKS = {
     "sweep": "The strategy does not look ahead in the sweep.",
     "walk_forward": "Every fold is there, no test shares a bar with its train span, every figure is finite.",
+    "certificate": "Every figure on every synthetic market is within its limit.",
     "monte_carlo": "Nothing makes the backtest void; every percentile is a number, and they are in their order.",
 }
 """The check of each asset, with its description."""
@@ -46,13 +50,15 @@ def robustness_assets(name: str, pinned: PinnedConfig) -> list[dg.AssetsDefiniti
     """The assets of one strategy.
 
     A sweep and a walk-forward try the grid of the strategy's file; without one there are none. An allocation and a
-    shared account have none of the three, as the commands refuse them.
+    shared account have neither those nor a Monte Carlo simulation, as the commands refuse them. All have a certificate,
+    which needs no bars.
     """
     settings = pinned.settings
+    certified = _asset(name, pinned, lambda _context, now: certificate(name, now), certificate)
     if kinds().is_allocation(settings.strategy.kind) or settings.backtest.account == "shared":
-        return []
+        return [certified]
     sets, signals, backtest = _sets(pinned), part_key(name, "signals"), part_key(name, "backtest")
-    found = [_asset(name, pinned, lambda _context, now: monte_carlo(name, now), monte_carlo, backtest)]
+    found = [certified, _asset(name, pinned, lambda _context, now: monte_carlo(name, now), monte_carlo, backtest)]
     if sets:
         found.append(_asset(name, pinned, lambda context, now: sweep(name, now, sets, _told(context)), sweep, signals))
         walk = _asset(
@@ -71,11 +77,11 @@ def _asset(
     pinned: PinnedConfig,
     make: Callable[[dg.AssetExecutionContext, Settings], dg.MaterializeResult],
     described_by: Callable[..., dg.MaterializeResult],
-    after: dg.AssetKey,
+    *after: dg.AssetKey,
 ) -> dg.AssetsDefinition:
     part = described_by.__name__
     check = dg.AssetCheckSpec(CHECK, asset=part_key(name, part), description=CHECKS[part])
-    return chain_asset(name, pinned, make, described_by, group=f"robustness_{name}", deps=(after,), check=check)
+    return chain_asset(name, pinned, make, described_by, group=f"robustness_{name}", deps=after, check=check)
 
 
 def _told(context: dg.AssetExecutionContext) -> Callable[[int, int], None]:
@@ -224,6 +230,32 @@ def monte_carlo(name: str, settings: Settings) -> dg.MaterializeResult:
     return dg.MaterializeResult(
         metadata=described(settings, summary, facts, data_hash=study.data_hash, picture=picture),
         check_results=[warning(CHECK, [*void, *percentile_problems(rows)])],
+    )
+
+
+def certificate(name: str, settings: Settings) -> dg.MaterializeResult:
+    """The strategy on all synthetic markets beside its limits, as `tradewright certify` runs it."""
+    with Container(settings) as house:
+        done = certificate_of(house, scenarios())
+        house.artefacts.write_json(("certificate", name), done.content())
+        page = house.root / "reports" / f"{name}-certificate.html"
+        write_bytes(page, done.page().encode())
+    rows = ((row.scenario, row.figure, row.value, row.limit, "passed" if row.passed else "FAILED") for row in done.rows)
+    facts: Facts = {
+        "report": dg.MetadataValue.path(str(page)),
+        "passed": str(done.passed),
+        "rows": table(("scenario", "figure", "value", "limit", "verdict"), map(_cells, rows)),
+        "certificate_hash": done.certificate_hash,
+        "code_hash": done.code,
+    }
+    beyond = [f"{row.scenario}: {row.figure} {row.value:.6g}, limit {row.limit:g}" for row in done.failed]
+    ahead = [f"it looks ahead: {found}" for found in done.look_ahead]
+    within = f"{len(done.rows) - len(beyond)} of {len(done.rows)}"
+    summary = f"{name}: {within} figures on {count(len(done.scenarios), 'scenario')} are within their limits"
+    data_hash = content_hash([each.data_hash for each in done.scenarios])
+    return dg.MaterializeResult(
+        metadata=described(settings, summary, facts, data_hash=data_hash),
+        check_results=[warning(CHECK, [*ahead, *beyond])],
     )
 
 

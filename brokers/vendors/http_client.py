@@ -21,6 +21,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from brokers.pacing import Pace
 from brokers.vendors.circuit_breaker import Circuit, CircuitBreaker
+from brokers.vendors.unreachable import REMEDY, cannot_be_reached
 from tradewright.model.clock import Clock
 from tradewright.model.errors import DataError
 from tradewright.model.live import LinkLost
@@ -87,11 +88,14 @@ class Transient(Exception):
 
     Args:
         wait: seconds that the vendor asks for; None where it asks for nothing.
+        remedy: what a person can do when the last attempt fails like this.
     """
 
-    def __init__(self, what: str, wait: float | None = None) -> None:
+    def __init__(
+        self, what: str, wait: float | None = None, remedy: str = "try again later; what was stored stays"
+    ) -> None:
         super().__init__(what)
-        self.what, self.wait = what, wait
+        self.what, self.wait, self.remedy = what, wait, remedy
 
 
 class Reply(NamedTuple):
@@ -187,7 +191,7 @@ class HttpClient:
             raise VendorUnavailable(
                 f"{self._clean(problem.what)} ({attempts} attempts)" if attempts > 1 else self._clean(problem.what),
                 where=self.where,
-                remedy="try again later; what was stored stays",
+                remedy=problem.remedy,
             ) from None
         self.breaker.succeeded()
         return document
@@ -218,7 +222,7 @@ class HttpClient:
             with self._client.stream("GET", address, params=dict(parameters)) as answer:
                 content = self._content(answer.iter_bytes(), begun)
         except httpx.TransportError as error:
-            raise Transient(f"{type(error).__name__}: {error}") from None
+            raise Transient(cannot_be_reached(error), remedy=REMEDY) from None
         except httpx.DecodingError as error:
             raise Transient(f"the answer cannot be unpacked: {error}") from None
         return Reply(answer.status_code, answer.reason_phrase, answer.headers, content)

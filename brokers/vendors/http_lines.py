@@ -14,6 +14,7 @@ from brokers.vendors.http_client import (
     VendorUnavailable,
     authorities,
 )
+from brokers.vendors.unreachable import REMEDY, cannot_be_reached
 
 CONNECT = 10.0
 MOST_BYTES = 64 * 2**10
@@ -61,7 +62,7 @@ class HttpLines:
                     if len(rest) > MOST_BYTES:
                         raise self._lost(f"a line is longer than {MOST_BYTES // 1024} KiB")
         except (httpx.TransportError, httpx.DecodingError) as error:
-            raise self._lost(f"{type(error).__name__}: {error}") from None
+            raise self._lost(cannot_be_reached(error), REMEDY) from None
         raise self._lost("the vendor ended the answer")
 
     async def _refused(self, answer: httpx.Response) -> VendorError:
@@ -80,8 +81,8 @@ class HttpLines:
         remedy = "check the token, the account and what they include" if status in FORBIDDEN else ""
         return VendorRefused(f"it answers {status}: {told}", where=self.where, remedy=remedy, status=status)
 
-    def _lost(self, what: str) -> VendorUnavailable:
-        return VendorUnavailable(self._clean(what)[: 2 * _TOLD], where=self.where)
+    def _lost(self, what: str, remedy: str = "") -> VendorUnavailable:
+        return VendorUnavailable(self._clean(what)[: 2 * _TOLD], where=self.where, remedy=remedy)
 
     def _cleaned(self, line: bytes) -> bytes:
         """A line without the secrets that a vendor may send back."""

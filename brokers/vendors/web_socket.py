@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
 
 from brokers.vendors.http_client import FORBIDDEN, REPEATED, VendorError, VendorRefused, VendorUnavailable
+from brokers.vendors.unreachable import REMEDY, cannot_be_reached
 
 OPENING, PING = 10.0, 20.0
 """Seconds for a link to be made, and between two pings, of which each has as long to be answered."""
@@ -73,7 +74,7 @@ class WebSocketClient:
         except InvalidURI as error:
             raise VendorError(self._clean(str(error)), where=self.where, remedy="correct feed.stream_url") from None
         except (InvalidHandshake, WebSocketException, OSError, TimeoutError) as error:
-            raise self._lost(f"{type(error).__name__}: {error}") from None
+            raise self._lost(cannot_be_reached(error), REMEDY) from None
 
     def _status(self, status: int) -> VendorError:
         if status in REPEATED:
@@ -81,8 +82,8 @@ class WebSocketClient:
         remedy = "check the key and what its plan includes" if status in FORBIDDEN else "correct feed.stream_url"
         return VendorRefused(f"it answers {status}", where=self.where, remedy=remedy, status=status)
 
-    def _lost(self, what: str) -> VendorUnavailable:
-        return VendorUnavailable(self._clean(what)[:_TOLD], where=self.where)
+    def _lost(self, what: str, remedy: str = "") -> VendorUnavailable:
+        return VendorUnavailable(self._clean(what)[:_TOLD], where=self.where, remedy=remedy)
 
     def _clean(self, text: str) -> str:
         for secret in self._secrets:

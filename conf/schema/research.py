@@ -12,6 +12,7 @@ from conf.schema.config_model import ConfigModel, Fraction, WallTime, Window, Zo
 from tradewright.evaluation.blocks import Blocks
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import Name
+from tradewright.model.certify_limits import DeclaredLimits
 from tradewright.model.errors import ConfigError
 
 MOST_SETS = 1_000_000
@@ -77,7 +78,7 @@ class StrategySettings(ConfigModel):
 
     ``name`` is the file's name (``conf/rules.py``). ``others`` are instruments whose bars its features read, by the
     strategy's own key. ``grid`` names the values of each parameter that a sweep tries when
-    none is given.
+    none is given, ``certify`` its own limits on synthetic markets.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -89,6 +90,7 @@ class StrategySettings(ConfigModel):
     parameters: dict[str, float | int | bool]
     others: dict[str, Name] = Field(default_factory=dict)
     grid: dict[str, Annotated[tuple[float | int, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    certify: DeclaredLimits = DeclaredLimits()
 
     @property
     def values(self) -> dict[str, float | str]:

@@ -29,6 +29,7 @@ from conf.schema.trading import (
 )
 from tradewright.backtest.engine_digest import engine_digest
 from tradewright.model.base import Name
+from tradewright.model.certify_limits import CertifyLimits
 from tradewright.model.event_calendar import EventCalendar
 from tradewright.model.hashing import SCHEMA_VERSION, content_hash
 from tradewright.model.instrument import Instrument
@@ -66,6 +67,7 @@ class Settings(ConfigModel):
     execution: ExecutionSettings
     observability: ObservabilitySettings
     schedules: SchedulesSettings
+    certify: CertifyLimits
     packages: PackagesSettings = Field(default_factory=PackagesSettings)
 
     def with_market_hours(self) -> Self:

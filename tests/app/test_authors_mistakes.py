@@ -15,6 +15,7 @@ import pytest
 
 from app.operations import checking, lab, research, sweep
 from assets.research import strategies as chain
+from conf import compose as compose_module
 from conf import strategy_kinds
 from conf.compose import compose
 from runtime.container import Container
@@ -263,3 +264,19 @@ def test_one_strategy_s_mistake_leaves_the_assets_of_the_others(
     assert "strategy/own/risk_report" not in keys
     (spec,) = [each for each in definitions.assets or () if getattr(each, "group_name", "") == "broken_config"]
     assert "own.py:9" in str(spec.description)  # type: ignore[union-attr]
+
+
+def test_a_file_that_cannot_be_loaded_hides_no_other_problem(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is one problem among the others, with the file and the line of the slip."""
+    planted(tmp_path, monkeypatch, "x = 1\ny = = 2\n")
+    (house.conf / "strategy" / "other.yaml").write_text("name: other\nkind: nobody\n")
+    (house.conf / "strategy" / "own.yaml").write_text(
+        (house.conf / "strategy" / "own.yaml").read_text() + "grid:\n  span: [5]\n"
+    )
+    told = [str(problem) for problem in compose_module.check(house.overrides)]
+    assert len([line for line in told if "SyntaxError" in line]) == 1
+    assert [line for line in told if "own.py:2" in line and "SyntaxError" in line]
+    assert [line for line in told if line.startswith("conf/strategy/other.yaml:2: strategy.kind: must be one of")]
+    assert not [line for line in told if "there is no strategy" in line], "said once"

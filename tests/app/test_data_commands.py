@@ -145,6 +145,22 @@ def test_a_file_brings_its_dividends_and_a_part_of_it_does_not_replace_them(tmp_
     assert len(BarStore(tmp_path / "data").actions.factors("GOOG")) == 1
 
 
+def test_corporate_actions_are_counted_and_not_the_rows_of_their_table(tmp_path: Path) -> None:
+    """The first row and the last one of LEAN's tables tell no action; a split is no dividend."""
+    path, root = tmp_path / "goog.csv", f"storage.root={tmp_path / 'data'}"
+    path.write_text(yahoo(40, 0))
+    say("import", "csv", str(path), "--instrument", "GOOG", root)
+    rows = [("1998-01-02", 0.8, 0.25), ("2005-02-25", 0.8, 0.25), ("2012-08-08", 0.8, 0.5), ("2014-01-01", 0.9, 1.0),
+            ("2015-01-01", 0.95, 1.0), ("2050-12-31", 1.0, 1.0)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["date", "price_factor", "split_factor"]).assign(reference_price=1.0)
+    table["date"] = pd.to_datetime(table["date"])
+    BarStore(tmp_path / "data").actions.write_factors("GOOG", table)
+    assert say("data", "show", "GOOG", root, "--json").json["actions"] == {"splits": 2, "dividends": 3}
+    assert "corporate actions: 2 splits, 3 dividends" in say("data", "show", "GOOG", root).out
+    BarStore(tmp_path / "data").actions.write_factors("GOOG", table[:0])
+    assert "corporate actions: 0 splits, 0 dividends" in say("data", "show", "GOOG", root).out
+
+
 def test_actions_come_after_their_bars_or_not_at_all(tmp_path: Path) -> None:
     data, root = tmp_path / "Data", f"storage.root={tmp_path / 'data'}"
     for folder, name, text in (("daily", "spy.zip", ""), ("factor_files", "spy.csv", "20140606,0.9,1,645\n")):

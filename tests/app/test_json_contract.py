@@ -163,6 +163,29 @@ CONTRACT: dict[str, Any] = {
     "dsl check": {"files": [{"file": TEXT, "hash": TEXT, "problems": []}]},
     "dsl explain": {"title": TEXT, "does": [TEXT], "needs": [TEXT], "trades": [TEXT], "risks": [TEXT], "hash": TEXT,
                     "proof": [{"path": TEXT, "newest": int, "oldest": (NOTHING, int)}]},
+    "scenarios list": {
+        "scenarios": [{"scenario": TEXT, "scenario_hash": TEXT, "family": TEXT, "timeframe": TEXT, "bars": int,
+                       "instruments": int, "seed": int, "events": list, "state": TEXT}],
+    },
+    "scenarios generate": {
+        "datasets": [{"scenario": TEXT, "scenario_hash": TEXT, "bars": int, "written": FLAG, "folder": TEXT}],
+    },
+    "scenarios check": {"problems": []},
+    "scenarios test": {
+        "equity": [NUMBER], "metrics": dict, "cache_key": TEXT, "used_cache": FLAG, "scenario_hash": TEXT,
+        "strategy_hash": TEXT,
+        "trades": [{"entered": Moment, "left": Moment, "quantity": NUMBER, "entry_price": NUMBER,
+                    "exit_price": NUMBER, "profit": NUMBER}],
+    },
+    "scenarios show": {"row": dict, "document": dict, "manifest": dict},
+    "certify": {
+        "version": TEXT, "strategy": TEXT, "kind": TEXT, "parameters": dict, "identity": TEXT, "code": TEXT,
+        "engine": TEXT, "terms": TEXT, "look_ahead": list, "passed": FLAG, "certificate_hash": TEXT,
+        "limits": {"max_loss": NUMBER, "max_drawdown": NUMBER, "max_turnover": NUMBER, "max_time_in_market": NUMBER},
+        "scenarios": [{"scenario": TEXT, "scenario_hash": TEXT, "data_hash": TEXT, "timeframe": TEXT, "bars": int,
+                       "seed": int, "instruments": int, "trades": int, "total_return": NUMBER}],
+        "rows": [{"scenario": TEXT, "figure": TEXT, "value": NUMBER, "limit": NUMBER, "passed": FLAG}],
+    },
     "package key": {"file": TEXT, "public_key": TEXT},
     "package show": PACKAGE,
     "package list": {"saved": []},
@@ -303,6 +326,13 @@ def told(stocked: House, tmp_path_factory: pytest.TempPathFactory) -> Mapping[st
         ask("trials", "trials", store)
         ask("dsl check", "dsl", "check", str(LIBRARY / "ma_crossover.yaml"))
         ask("dsl explain", "dsl", "explain", str(LIBRARY / "ma_crossover.yaml"))
+        ask("scenarios generate", "scenarios", "generate", store)
+        ask("scenarios list", "scenarios", "list", store)
+        ask("scenarios check", "scenarios", "check", store)
+        ask("scenarios show", "scenarios", "show", "scenario_halt", store)
+        ask("certify", "certify", "buy_and_hold", store)
+        crossover = str(LIBRARY / "ma_crossover.yaml")
+        ask("scenarios test", "scenarios", "test", crossover, "scenario_halt", store, "--full")
         (folder / "made.hsp").write_bytes(good())
         ask("package key", "package", "key", str(folder / "keys" / "package.key"), store)
         ask("package show", "package", "show", str(folder / "made.hsp"), store)

@@ -15,8 +15,8 @@ from app.operations import monitor_acts, trading
 from app.operations import monitor_view as monitor
 from app.operations.charts import equity_figure
 from app.operations.formatting import price_text
+from app.operations.html_pieces import wrapped_text
 from app.operations.replies import PositionView
-from app.operations.tiles import wrapped_text
 from app.operations.valuation import NOT_CONFIGURED
 from conf.compose import compose
 from conf.environment import options

@@ -19,7 +19,7 @@ from tests.support.houses import House
 
 GRAPH = Path(__file__).with_name("graph.txt")
 """The committed graph. When it changes on purpose, write the new one here."""
-ROBUSTNESS = ("sweep", "walk_forward", "monte_carlo")
+ROBUSTNESS = ("sweep", "walk_forward", "monte_carlo", "certificate")
 
 
 def lines(definitions: dg.Definitions) -> list[str]:
@@ -44,7 +44,13 @@ def test_the_graph_is_the_committed_one() -> None:
     research, execution = research_definitions(()), execution_definitions(())
     text = "\n".join(["research:", *lines(research), "", "execution:", *lines(execution), ""])
     assert text == GRAPH.read_text()
-    assert {job.name for job in research.resolve_all_job_defs()} >= {"market", RESEARCH_JOB, "refresh_bars", "signals"}
+    assert {job.name for job in research.resolve_all_job_defs()} >= {
+        "market",
+        RESEARCH_JOB,
+        "refresh_bars",
+        "signals",
+        "generate_scenarios",
+    }
     jobs = {"desk", "send_orders", "reconcile", "end_of_day", "prune", "backup", "doctor"}
     assert {job.name for job in execution.resolve_all_job_defs()} >= jobs
 

@@ -167,7 +167,7 @@ def test_they_are_no_part_of_the_daily_job(house: House) -> None:
         job: {key.path[-1] for key in definitions.resolve_job_def(job).asset_layer.executable_asset_keys}
         for job in (RESEARCH_JOB, ROBUSTNESS_JOB)
     }
-    assert parts[ROBUSTNESS_JOB] == {"sweep", "walk_forward", "monte_carlo"}
+    assert parts[ROBUSTNESS_JOB] == {"sweep", "walk_forward", "monte_carlo", "certificate"}
     assert not parts[ROBUSTNESS_JOB] & parts[RESEARCH_JOB]
     keys = {key.to_user_string() for key in definitions.resolve_asset_graph().get_all_asset_keys()}
     assert "strategy/buy_and_hold/monte_carlo" in keys

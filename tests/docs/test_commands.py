@@ -23,7 +23,14 @@ from tests.support.extent import cases
 
 SOURCE = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"```console\n(?P<lines>.*?)```", re.DOTALL)
-DOCUMENTS = ("README.md", "docs/configuration.md", "docs/data.md", "docs/trading.md", "docs/when-it-stops.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/configuration.md",
+    "docs/data.md",
+    "docs/scenarios.md",
+    "docs/trading.md",
+    "docs/when-it-stops.md",
+)
 WHOLE_JOBS = ("make demo", "make test")
 """The first is run by ``tests/app/test_demo.py``, the second by CI itself."""
 TOUR = ("check", "backtest", "trade", "send", "reconcile")

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from strategies.documents import LIBRARY
-from tests.dsl.support import text_of
+from strategies.documents import LIBRARY, strategy_class
+from tests.dsl.support import bars_of, text_of
 from tests.support.extent import runs
+from tradewright.backtest.decisions import refuse_orders, replay
 from tradewright.dsl.check import check
 from tradewright.dsl.grammar import parse
 from tradewright.dsl.problem import Code, Problem, Refusal
+from tradewright.model.errors import StrategyError
 
 CASES = json.loads((Path(__file__).parent / "static_cases.json").read_text(encoding="utf-8"))
 """Changes to a sound document, and the problems that they make."""
@@ -47,6 +51,29 @@ def test_a_window_longer_than_the_data_is_refused(bars: int) -> None:
     rules = [{"if": "close > ma(close, 101)", "then": "buy"}, {"if": "close < 1", "then": "close"}]
     found = [problem.message for problem in check(text_of(rules=rules), bars).problems]
     assert found == (["it needs 101 bars, and there are 100"] if bars == 100 else [])
+
+
+BUY, CLOSE = {"if": "close > ma(close, 5)", "then": "buy"}, {"if": "close < ma(close, 5)", "then": "close"}
+ASKED: dict[str, dict[str, Any]] = {
+    "rules[0].stop_entry": {"rules": [BUY | {"stop_entry": "high * 1.01"}, CLOSE]},
+    "exits.trail": {"rules": [BUY, CLOSE], "exits": {"trail": "atr(5)"}},
+    "params.max_hold_bars": {"rules": [BUY, CLOSE], "params": {"size_pct": 0.01, "max_hold_bars": 5}},
+    "": {"rules": [BUY | {"limit": "low"}, CLOSE], "exits": {"stop": "atr(5)", "take_profit": "atr(9)"}},
+}
+"""What a document asks for that no signal carries, by its place; and one that asks for nothing of the kind."""
+
+
+@pytest.mark.parametrize("place", ASKED)
+def test_a_document_that_no_signal_carries_is_sound_with_a_warning_and_refused_by_signals(place: str) -> None:
+    found = check(text_of(**ASKED[place]))
+    assert [(each.loc.path, each.severity) for each in found.problems] == ([(place, "warning")] if place else [])
+    assert all("can be backtested and not traded" in each.message for each in found.problems)
+    assert all("to trade or rehearse it" in each.hints[0].text for each in found.problems)
+    assert found.document is not None
+    assert found.program is not None
+    made, bars = strategy_class(found.document, found.program)(), bars_of()
+    with pytest.raises(StrategyError, match="signals do not carry") if place else nullcontext():
+        refuse_orders(made, replay(made, bars, np.zeros(len(bars.ts))))
 
 
 def repaired(document: dict[str, Any], problem: Problem) -> dict[str, Any] | None:

@@ -298,6 +298,8 @@ def test_a_ledger_of_an_older_version_at_a_sealed_place_is_not_sealed_unasked(
         ledger_url,
         "ALTER TABLE events DROP COLUMN mac",
         "ALTER TABLE event_head DROP COLUMN ledger_id",
+        "DROP INDEX ix_events_topic_seq",
+        "CREATE INDEX ix_events_topic ON events (topic)",
         "UPDATE ledger_version SET version_num = 'v0005'",
         *(
             ["CREATE TRIGGER append_only_events_update BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'no'); END"]

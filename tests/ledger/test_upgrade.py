@@ -75,7 +75,7 @@ def test_legs_can_be_added_to_an_old_ledger_and_its_order_is_none(old: str, cloc
         assert ledger.events.verify_chain() == ledger.events.last_seq()
 
 
-@pytest.mark.parametrize("revision", ["v0003", "v0004", "v0005"])
+@pytest.mark.parametrize("revision", ["v0003", "v0004", "v0005", "v0007"])
 def test_an_upgrade_that_is_killed_leaves_the_old_ledger_or_the_new_one(
     old: str, clock: ManualClock, revision: str
 ) -> None:

@@ -12,8 +12,8 @@ from tradewright.model.approved import ApprovedOrder
 from tradewright.model.decision import Verdict
 from tradewright.model.intent import Intent
 from tradewright.policy.approval import approve
-from tradewright.policy.catalogue import catalogue
 from tradewright.policy.gate import decide, pre_send_check
+from tradewright.policy.rules_reference import catalogue
 from tradewright.policy.snapshot import Snapshot
 
 AGAIN = {entry.code for entry in catalogue() if entry.pre_send}

@@ -9,7 +9,7 @@ import pytest
 
 from tests.policy.make import NOW, Changes, codes, judge
 from tradewright.model.decision import Verdict
-from tradewright.policy.catalogue import catalogue
+from tradewright.policy.rules_reference import catalogue
 
 SELL = {"i.terms.side": "SELL", "s.holdings.position": 10, "s.holdings.symbol_exposure": 2000}
 LIMIT = {"i.terms.order_type": "LMT"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tradewright.policy.catalogue import rules_page
+from tradewright.policy.rules_reference import rules_page
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 

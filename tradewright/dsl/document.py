@@ -18,6 +18,7 @@ from tradewright.dsl.problem import Code, Hint, Problem
 from tradewright.dsl.source import Source
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import FrozenModel
+from tradewright.model.certify_limits import DeclaredLimits
 from tradewright.model.plain_words import plain_rule
 
 VERSION = "0.1"
@@ -61,7 +62,9 @@ SIZE = "size_pct"
 STEERING = ("stop_loss_pct", "take_profit_pct", "max_hold_bars", "cooldown_bars")
 """Known parameters that the decision itself reads, without being named in an expression."""
 
-COMMON = frozenset({"name", "kind", "confidence", "instruments", "timeframe", "parameters", "others", "grid"})
+COMMON = frozenset(
+    {"name", "kind", "confidence", "instruments", "timeframe", "parameters", "others", "grid", "certify"}
+)
 """Keys that every strategy file has; no parameter may be called so."""
 
 _OF_A_DOCUMENT = ("params", "rules", "exits", "metadata", "dsl")
@@ -142,7 +145,7 @@ class StrategyDocument(FrozenModel):
         params: numbers; those of :data:`KNOWN` plain, others with bounds.
         rules: see :class:`Rule`; their order does not matter.
         exits: protective orders.
-        confidence, instruments, grid: as in every strategy file (docs/configuration.md).
+        confidence, instruments, grid, certify: as in every strategy file (docs/configuration.md).
     """
 
     id: Identifier
@@ -156,6 +159,7 @@ class StrategyDocument(FrozenModel):
     confidence: Annotated[float, Field(ge=0, le=1)] = 0.5
     instruments: tuple[Instrument, ...] | None = None
     grid: dict[ParameterName, Annotated[tuple[Figure, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    certify: DeclaredLimits = DeclaredLimits()
 
     def bounds(self, name: str) -> Bounds:
         """The bounds of a parameter; a plain one that is not known may have its own value alone."""
@@ -226,6 +230,7 @@ def _is_below(path: str, above: str) -> bool:
 
 _MODELS: Mapping[str, type[FrozenModel]] = {
     "": StrategyDocument, "rules": Rule, "exits": Exits, "metadata": Metadata, "params": ParameterRange,
+    "certify": DeclaredLimits,
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tradewright.dsl.document import RuleAction
-from tradewright.dsl.problem import Hint, Problem
+from tradewright.dsl.problem import Hint, Problem, Severity
 from tradewright.dsl.program import Program
 from tradewright.dsl.reach import Range, first_bars, ranged, values_read
 from tradewright.dsl.reading import PRICES, DocumentReading
@@ -29,7 +29,7 @@ def examine(reading: DocumentReading, program: Program, bars: int | None) -> lis
     """
     found = [*_entries_and_exits(reading, program), *_prices(reading), *_bounded_risk(reading, program)]
     found += [*_said_twice(reading, program), *_constant(reading, program), *_contradictions(reading)]
-    found += _effort(reading, program)
+    found += [*_effort(reading, program), *_backtested_alone(reading, program)]
     return [*found, *_windows(reading), *_distances(reading, program), *_length(reading, bars)]
 
 
@@ -65,6 +65,23 @@ def _bounded_risk(reading: DocumentReading, program: Program) -> Iterator[Proble
         text = "write params.size_pct or params.stop_loss_pct, or exits.stop"
         hint = Hint(text=text, path="params.size_pct", value=0.01)
         yield reading.problem("the risk has no bound: neither a size nor a stop", "params", hint)
+
+
+def _backtested_alone(reading: DocumentReading, program: Program) -> Iterator[Problem]:
+    """Warnings of orders that no signal carries: such a document is backtested and swept, and makes no signals."""
+    if not program.needs_requests:
+        return
+    limited = "enter at the market or by limit"
+    entries = ((place, rule) for place, rule in enumerate(reading.document.rules) if rule.stop_entry is not None)
+    asked = [(f"rules[{place}].stop_entry", "a stop entry", limited) for place, _rule in entries]
+    if program.exits.trail is not None:
+        asked.append(("exits.trail", "a trailing stop", "write exits.stop or params.stop_loss_pct"))
+    if "max_hold_bars" in program.parameters:
+        asked.append(("params.max_hold_bars", "an exit after a number of bars", "leave it by a rule with then: close"))
+    for path, kind, instead in asked:
+        told = f"{kind} can be backtested and not traded: signals carry entry, stop and take_profit alone"
+        text = f"to trade or rehearse it: {instead}"
+        yield reading.problem(told, path, Hint(text=text), severity=Severity.WARNING)
 
 
 def _said_twice(reading: DocumentReading, program: Program) -> Iterator[Problem]:

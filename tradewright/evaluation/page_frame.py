@@ -11,7 +11,13 @@ from tradewright.evaluation.verdict import SkillVerdict, verdict_lines
 
 
 def rendered(
-    template: str, kind: str, title: str, facts: Mapping[str, str], judged: str, verdict: SkillVerdict, **values: object
+    template: str,
+    kind: str,
+    title: str,
+    facts: Mapping[str, str],
+    judged: str,
+    verdict: SkillVerdict | None,
+    **values: object,
 ) -> str:
     """A page; a content policy forbids any request.
 
@@ -21,6 +27,7 @@ def rendered(
         template: the file that fills the frame.
         kind: what kind of page it is.
         judged: the heading of the verdict.
+        verdict: None for a page that has another one in its own block ``judged``, and no drawings.
         values: for the template.
     """
     from plotly.offline import get_plotlyjs
@@ -32,9 +39,9 @@ def rendered(
         facts=facts,
         judged=judged,
         verdict=verdict,
-        figures=verdict_lines(verdict),
+        figures=verdict_lines(verdict) if verdict else (),
         style=_part("page.css"),
-        plotly=get_plotlyjs(),
+        plotly=get_plotlyjs() if verdict else "",
         script=_part("page.js"),
         **values,
     )

@@ -6,9 +6,21 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, RowMapping, Table, and_, bindparam, func, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    RowMapping,
+    String,
+    Table,
+    and_,
+    bindparam,
+    func,
+    select,
+    type_coerce,
+)
 
 from tradewright.database.engine import Database
 from tradewright.ledger.attempt_evidence import AttemptEvidence
@@ -36,6 +48,8 @@ _STORED = [column for column in executions.c if column.name != "event_seq"]
 _REPORTED_CONTENT = ("account", "instrument", "side", "quantity", "price")
 """Equal in every report of one execution; reference and permanent id may become known later."""
 _REPORTED = executions.c.recorded_at, executions.c.exec_id
+_RECORDED_AT, _ADJUSTED_AT = (type_coerce(column, String) for column in (executions.c.recorded_at, adjustments.c.at))
+"""Moments as their texts, whose order is that of time."""
 _ALL_RULINGS = Scope(rulings)
 
 
@@ -250,13 +264,13 @@ class Executions:
 
     def _held(self, account: str, without: Collection[str] = ()) -> list[Position]:
         own = (executions.c.account == account, executions.c.instrument.not_in(without))
-        query = select(adjustments).where(adjustments.c.account == account, adjustments.c.instrument.not_in(without))
+        columns = (_ADJUSTED_AT, adjustments.c.instrument, adjustments.c.quantity, adjustments.c.price)
+        query = select(*columns).where(adjustments.c.account == account, adjustments.c.instrument.not_in(without))
         with self._database.read() as connection:
             moves = self._moves(*own)
-            rows = connection.execute(query.order_by("id")).all()
-        adjusted = [(r.at, r.instrument, r.quantity, r.price) for r in rows]
+            adjusted = [tuple(row) for row in connection.execute(query.order_by("id")).all()]
         held: dict[str, tuple[Decimal, Decimal]] = {}
-        for _at, instrument, quantity, price in sorted(adjusted + moves, key=lambda move: move[0]):
+        for _at, instrument, quantity, price in sorted([*adjusted, *moves], key=itemgetter(0)):
             held[instrument] = _moved(*held.get(instrument, (_ZERO, _ZERO)), quantity, price)
         return [
             Position(account=account, instrument=name, quantity=quantity, average_price=price)
@@ -304,10 +318,10 @@ class Executions:
                 self._events.facts.check(connection, _fees_of([execution.exec_id for execution in found]))
         return found
 
-    def _moves(self, *conditions: Any) -> list[tuple[datetime, str, Decimal, Decimal]]:
+    def _moves(self, *conditions: Any) -> list[tuple[str, str, Decimal, Decimal]]:
         """Moment, instrument, signed quantity and price of the executions that count, as they were reported."""
         columns = (
-            executions.c.recorded_at,
+            _RECORDED_AT,
             executions.c.instrument,
             executions.c.side,
             executions.c.quantity,
@@ -316,7 +330,8 @@ class Executions:
         query = select(*columns).select_from(_RULED).where(_COUNTS, *conditions).order_by(*_REPORTED)
         with self._database.read() as connection:
             rows = connection.execute(query).all()
-        return [(row.recorded_at, row.instrument, Side(row.side).sign * row.quantity, row.price) for row in rows]
+        signs = {side.value: side.sign for side in Side}
+        return [(at, instrument, signs[side] * quantity, price) for at, instrument, side, quantity, price in rows]
 
 
 def _is_on_record(fill: Fill, rows: Mapping[str, RowMapping], newest_fees: Mapping[str, tuple[Decimal, str]]) -> bool:
@@ -337,7 +352,8 @@ def _of(table: Table, account: str) -> Scope:
 @cache
 def _of_accounts(table: Table) -> Scope:
     account: BindParameter[str] = bindparam("account")
-    return Scope(table, (table.c.account == account,), (events.c.account == account,))
+    noted = table is executions
+    return Scope(table, (table.c.account == account,), (events.c.account == account,), noted=noted)
 
 
 def _of_positions(account: str) -> tuple[Scope, ...]:

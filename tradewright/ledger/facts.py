@@ -32,6 +32,7 @@ from sqlalchemy import (
 )
 
 from tradewright.database.engine import Database
+from tradewright.ledger.comparison_notes import NotedRows, rows_with_whole_events
 from tradewright.ledger.row_evidence import EVENT_COLUMNS, checked_payload, compare, raw_columns, tampered, tells
 from tradewright.ledger.schema import attempts, events
 from tradewright.ledger.sealing import Seals
@@ -89,27 +90,38 @@ class Scope:
         told: conditions on the events of the table's topics. They may hold for more events than there are rows in the
             reading, never for fewer. None where a removed row need not be found.
         values: of the parameters that the conditions leave open.
+        noted: whether it is noted beside the ledger's key up to where it was compared, for the next process. Only for
+            a scope whose rows stay in it: new ones come behind them.
     """
 
     table: Table
     rows: tuple[ColumnElement[bool], ...] = ()
     told: tuple[ColumnElement[bool], ...] | None = ()
     values: Mapping[str, object] = field(default_factory=dict)
+    noted: bool = False
 
     def of(self, **values: object) -> Scope:
         """The same scope with other values; its statements are not made again."""
-        bound = Scope(self.table, self.rows, self.told, values)
+        bound = Scope(self.table, self.rows, self.told, values, self.noted)
         bound.__dict__["statements"] = self.statements
         return bound
 
+    @property
+    def name(self) -> str:
+        """Its table and its values: the name of its note."""
+        return f"{self.table.name} {json.dumps(self.values, sort_keys=True, default=str)}"
+
     @cached_property
-    def statements(self) -> tuple[Select[Any], Select[Any]]:
-        """What reads the rows with their events, and what finds the events without a row in the reading."""
+    def statements(self) -> tuple[Select[Any], Select[Any], Select[Any]]:
+        """What reads the rows with the hashes of their events, what finds the events without a row in the reading, and
+        what reads the rows with their whole events, in their order.
+        """
         table = self.table
         is_outside = case((and_(true(), *self.rows), 0), else_=1) == 1
         absent = table.c.event_seq.is_(None)
         outside = _events_with_rows(table).where(*(self.told or ()), absent | is_outside).order_by(events.c.seq)
-        return _rows_with_events(table).where(*self.rows), outside
+        whole = rows_with_whole_events(table).where(*self.rows)
+        return _rows_with_events(table).where(*self.rows), outside, whole
 
 
 def of_subject(table: Table, column: str, subjects: Sequence[str]) -> Scope:
@@ -140,6 +152,7 @@ class Facts:
     def __init__(self, database: Database, seals: Seals) -> None:
         self._database, self.seals = database, seals
         self._seen: dict[str, dict[int, int]] = {}
+        self._asked: set[str] = set()
 
     @contextmanager
     def read(self, *scopes: Scope) -> Iterator[Connection]:
@@ -163,13 +176,26 @@ class Facts:
         Raises:
             LedgerTampered: as for :meth:`read`.
         """
-        table = scope.table
-        rows = connection.execute(scope.statements[0], scope.values).all()
+        table, noted = scope.table, self._noted(connection, scope)
+        rows = noted.shortened() if noted else connection.execute(scope.statements[0], scope.values).all()
         numbered = [(hash(row), row) for row in rows]
+        if noted is not None:
+            believed = ((row[-2], number) for number, row in numbered[: noted.believed])
+            self._seen.setdefault(table.name, {}).update(believed)
         self._compare(connection, table, numbered)
         if scope.told is not None:
             self._check_told(connection, scope)
+        if noted is not None and not self._database.is_writing:
+            noted.note(connection, self.seals)
         return len(numbered), sum(number for number, _row in numbered)
+
+    def _noted(self, connection: Connection, scope: Scope) -> NotedRows | None:
+        """The rows of a scope beside the note of an earlier process, at the first reading in this one; then None."""
+        if not scope.noted or scope.name in self._asked:
+            return None
+        self._asked.add(scope.name)
+        whole = connection.execute(scope.statements[2], scope.values).all()
+        return NotedRows.of(connection, self.seals, scope.table, scope.name, whole)
 
     def check_rows(self, connection: Connection, table: Table, column: str, keys: Iterable[str]) -> list[RowMapping]:
         """Compare the rows of some keys with their events, and return them as the database holds them."""
@@ -179,9 +205,9 @@ class Facts:
         for start in range(0, len(wanted), CHUNK):
             found += connection.execute(query, {"keys": wanted[start : start + CHUNK]}).all()
         self._compare(connection, table, [(hash(row), row) for row in found])
-        return [_named(row) for row in found]
+        return [row._mapping for row in found]  # noqa: SLF001
 
-    def _compare(self, connection: Connection, table: Table, rows: Iterable[tuple[int, Row[*tuple[Any, ...]]]]) -> None:
+    def _compare(self, connection: Connection, table: Table, rows: Iterable[tuple[int, Sequence[Any]]]) -> None:
         """Compare rows with their events, each with the number of its content.
 
         The last columns of a row are its content, the number and the hash of its event.
@@ -190,7 +216,7 @@ class Facts:
         for number, row in rows:
             seq = row[-2]
             if seq is None or row[-1] is None:
-                raise tampered(table, _named(row), "event_seq", seq, "the number of an event")
+                raise tampered(table, _named(table, row), "event_seq", seq, "the number of an event")
             if seen.get(seq) != number:
                 new.append((seq, row, number))
         key, width = self.seals.key(connection) if new else None, len(table.c) + 1
@@ -200,7 +226,7 @@ class Facts:
                 row, number = part[event["seq"]]
                 payload = checked_payload(event, key)
                 if not tells(table, row[-width:-2], payload):
-                    compare(table, _named(row), payload)
+                    compare(table, _named(table, row), payload)
                 seen[event["seq"]] = number
 
     def _check_told(self, connection: Connection, scope: Scope) -> None:
@@ -256,9 +282,10 @@ def since(connection: Connection, table: Table, column: str, moment: Any, *of: C
     return connection.execute(newest).scalar() or 0
 
 
-def _named(row: Row[*tuple[Any, ...]]) -> RowMapping:
-    """A row by the names of its columns, the way SQLAlchemy gives it."""
-    return row._mapping  # noqa: SLF001
+def _named(table: Table, row: Sequence[Any]) -> dict[str, Any]:
+    """The content of a row and the number of its event, by the names of the columns."""
+    names = [*(column.name for column in raw_columns(table)), "event_seq"]
+    return dict(zip(names, row[-len(names) - 1 : -1], strict=True))
 
 
 def removed(connection: Connection, table: Table, seq: int) -> Exception:

@@ -7,8 +7,10 @@ was put back to an older state equals an older event.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -20,27 +22,51 @@ from tradewright.ledger.schema import events
 from tradewright.model.topic import Topic
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SubjectHistory:
-    """What the events tell of one subject.
+    """What the events tell of one subject. Most of the histories that are read are never looked into.
 
     Args:
-        seqs: the numbers of its events, oldest first.
-        topics: their topics.
-        times: their moments, as the database holds them.
+        rows: subject, account, mode, number, topic and moment of each of its events, as the database holds them, oldest
+            first.
     """
 
-    subject: str
-    account: str
-    mode: str
-    seqs: tuple[int, ...]
-    topics: tuple[Topic, ...]
-    times: tuple[str, ...]
+    rows: Sequence[Row[*tuple[Any, ...]]]
+
+    @property
+    def subject(self) -> str:
+        """The key of what the events are about."""
+        return str(self.rows[0][0])
+
+    @property
+    def account(self) -> str:
+        """The account of its first event."""
+        return str(self.rows[0][1])
+
+    @property
+    def mode(self) -> str:
+        """The mode of its first event."""
+        return str(self.rows[0][2])
+
+    @cached_property
+    def seqs(self) -> tuple[int, ...]:
+        """The numbers of its events."""
+        return tuple(row[3] for row in self.rows)
+
+    @cached_property
+    def topics(self) -> tuple[Topic, ...]:
+        """Their topics."""
+        return tuple(_TOPICS[row[4]] for row in self.rows)
+
+    @cached_property
+    def times(self) -> tuple[str, ...]:
+        """Their moments, as the database holds them."""
+        return tuple(row[5] for row in self.rows)
 
     @property
     def newest(self) -> Topic:
         """The topic of its newest event."""
-        return self.topics[-1]
+        return _TOPICS[self.rows[-1][4]]
 
 
 _TOPICS = {topic.value: topic for topic in Topic}
@@ -59,7 +85,7 @@ class SubjectHistories:
 
     def __init__(self, database: Database, topics: Collection[Topic], ended: Collection[Topic]) -> None:
         self._database, self._behind = database, _behind([topic.value for topic in topics])
-        self._ended = frozenset(ended)
+        self._ended, self._ended_names = frozenset(ended), frozenset(topic.value for topic in ended)
         self._known: dict[str, SubjectHistory] = {}
         self._at_work: set[str] = set()
         self._upto, self._lock = 0, Lock()
@@ -79,9 +105,9 @@ class SubjectHistories:
     def _remember(self, connection: Connection) -> int:
         """Learn what was committed since the last time; the number of the newest event."""
         last = _newest(connection)
-        for history in _added(self._known, self._between(connection, last)).values():
-            self._known[history.subject] = history
-            (self._at_work.discard if history.newest in self._ended else self._at_work.add)(history.subject)
+        for subject, history in _added(self._known, self._between(connection, last)).items():
+            self._known[subject] = history
+            (self._at_work.discard if history.rows[-1][4] in self._ended_names else self._at_work.add)(subject)
         self._upto = max(self._upto, last)
         return last
 
@@ -93,10 +119,10 @@ class SubjectHistories:
         """
         if last <= self._upto:
             return {}
-        found: dict[str, list[Row[*tuple[Any, ...]]]] = {}
+        found: dict[str, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
         for row in connection.execute(self._behind, {"seen": self._upto}).all():
-            found.setdefault(row[0], []).append(row)
-        return {subject: _history(rows) for subject, rows in found.items()}
+            found[row[0]].append(row)
+        return {subject: SubjectHistory(rows) for subject, rows in found.items()}
 
 
 @dataclass(frozen=True)
@@ -146,13 +172,6 @@ def _behind(topics: Sequence[str]) -> Select[Any]:
     return select(*columns).where(behind, events.c.topic.in_(topics)).order_by(events.c.seq)
 
 
-def _history(rows: Sequence[Row[*tuple[Any, ...]]]) -> SubjectHistory:
-    """The history that the rows of one subject's events tell, oldest first."""
-    first = rows[0]
-    seqs, topics, times = zip(*(row[3:] for row in rows), strict=True)
-    return SubjectHistory(first[0], first[1], first[2], seqs, tuple(map(_TOPICS.__getitem__, topics)), times)
-
-
 def _added(known: Mapping[str, SubjectHistory], fresh: Mapping[str, SubjectHistory]) -> dict[str, SubjectHistory]:
     """The histories to which something was added, with what was known of them before."""
     old = ((subject, known.get(subject), history) for subject, history in fresh.items())
@@ -161,12 +180,11 @@ def _added(known: Mapping[str, SubjectHistory], fresh: Mapping[str, SubjectHisto
 
 def _until(history: SubjectHistory, last: int) -> SubjectHistory | None:
     """The part of a history up to an event; None when nothing is left of it."""
-    if history.seqs[-1] <= last:
+    if history.rows[-1][3] <= last:
         return history
     size = bisect_right(history.seqs, last)
-    kept = replace(history, seqs=history.seqs[:size], topics=history.topics[:size], times=history.times[:size])
-    return kept if size else None
+    return SubjectHistory(history.rows[:size]) if size else None
 
 
 def _longer(old: SubjectHistory, new: SubjectHistory) -> SubjectHistory:
-    return replace(old, seqs=old.seqs + new.seqs, topics=old.topics + new.topics, times=old.times + new.times)
+    return SubjectHistory((*old.rows, *new.rows))

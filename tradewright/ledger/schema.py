@@ -378,7 +378,7 @@ events = Table(
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=False),
     moment("at"),
-    Column("topic", String(64), nullable=False, index=True),
+    Column("topic", String(64), nullable=False),
     Column("subject", Text, nullable=False, index=True),
     Column("mode", String(8), nullable=False),
     text("account"),
@@ -388,10 +388,12 @@ events = Table(
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     Column("mac", String(64), nullable=False, server_default=""),
+    Index("ix_events_topic_seq", "topic", "seq", "subject", "account", "mode", "at"),
 )
 """Every fact, in the order of its commit. ``payload`` is canonical JSON and is stored as the text that was hashed.
 
-``mac`` is the keyed hash (``seal``); empty where the event was written without the key."""
+``mac`` is the keyed hash (``seal``); empty where the event was written without the key. The index of topics holds all
+that is asked of the events of a topic as a whole."""
 
 event_head = Table(
     "event_head",

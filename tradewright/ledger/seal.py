@@ -27,11 +27,12 @@ from tradewright.store.files import private_folder, sync
 
 VARIABLE = "TRADEWRIGHT_KEYS"
 """The environment variable that names another folder of keys."""
-KEY_FILE, END_FILE = "ledger.key", "end.json"
+KEY_FILE, END_FILE, COMPARED = "ledger.key", "end.json", "compared"
 REKEY = 'tradewright ledger rekey --reason "..."'
 _TRIES, _TRY_SECONDS = 100, 0.01
 """How often the lock of a folder is tried before the end that is noted there is left as it is."""
 _ID, _KEY = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{64}\n")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,28 @@ class Keyring:
             if present is not None and present.seq < end.seq and holds(present):
                 _note_end(folder, end)
 
+    def compared(self, ledger_id: str, name: str) -> Anchor | None:
+        """Up to which event the rows of some name were compared, and their digest; None without a note of this key."""
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError, LedgerKeyMissing):
+            key, told = self.key(ledger_id), json.loads(_plain_bytes(self._comparison(ledger_id, name)))
+            seq, digest = told["seq"], told["hash"]
+            is_whole = key is not None and type(seq) is int and _DIGEST.fullmatch(digest) is not None
+            if is_whole and is_sealed(key or b"", _comparison_text(name, Anchor(seq, digest)), told["mac"]):
+                return Anchor(seq, digest)
+        return None
+
+    def note_compared(self, ledger_id: str, name: str, upto: Anchor) -> None:
+        """Note what was compared, under the key. Without the key, or where it cannot be written, nothing is noted."""
+        with suppress(OSError, LedgerKeyMissing):
+            if (key := self.key(ledger_id)) is not None:
+                path = self._comparison(ledger_id, name)
+                private_folder(path.parent)
+                told = {"seq": upto.seq, "hash": upto.hash, "mac": keyed_hash(key, _comparison_text(name, upto))}
+                _replace(path, json.dumps(told))
+
+    def _comparison(self, ledger_id: str, name: str) -> Path:
+        return self.folder / ledger_id / COMPARED / hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
+
     def known_at(self, place: str) -> str:
         """The id of the ledger that was last sealed at a place; empty when none was."""
         with suppress(OSError):
@@ -169,6 +192,11 @@ class Keyring:
 
     def _place(self, place: str) -> Path:
         return self.folder / "places" / hashlib.sha256(place.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _comparison_text(name: str, upto: Anchor) -> str:
+    """The text whose keyed hash a note carries; no hash of an event looks like it."""
+    return f"compared {upto.seq} {upto.hash} {name}"
 
 
 def _note_end(folder: Path, end: Anchor) -> None:

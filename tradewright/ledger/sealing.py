@@ -84,6 +84,14 @@ class Seals:
         with self._database.read() as connection:
             return self._keyring.anchor(_id(connection))
 
+    def compared(self, connection: Connection, name: str) -> Anchor | None:
+        """Up to which event the rows of some name were compared by an earlier process, and their digest."""
+        return self._keyring.compared(_id(connection), name)
+
+    def note_compared(self, connection: Connection, name: str, upto: Anchor) -> None:
+        """Note that the rows of some name were compared, each with an event whose keyed hash is right."""
+        self._keyring.note_compared(_id(connection), name, upto)
+
     def demand_key(self, connection: Connection) -> bytes:
         """The key.
 

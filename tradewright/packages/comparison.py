@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tradewright.evaluation.certificate import ScenarioCertificate
 from tradewright.model.base import FrozenModel
 from tradewright.packages.manifest import DataFingerprint, Engine, Expected, Manifest
 
@@ -12,7 +13,7 @@ class PackageDifference(FrozenModel):
     """One thing that is not as the package says.
 
     Args:
-        part: ``engine``, ``code``, ``data``, ``orders`` or ``metrics``.
+        part: ``engine``, ``code``, ``data``, ``orders``, ``metrics`` or ``certificate``.
         name: of the value, the instrument or the figure.
         said, found: as text.
         why: the reason in words.
@@ -37,6 +38,43 @@ def differences(
     code = _codes(manifest.expected, found) if not causes else ()
     why = _because(causes)
     return (*causes, *code, *_orders(manifest.expected, found, why), *_metrics(manifest.expected, found, why))
+
+
+def certificate_differences(said: ScenarioCertificate, found: ScenarioCertificate) -> tuple[PackageDifference, ...]:
+    """All that differs between the certificate of a package and the one that was made again.
+
+    Args:
+        found: of the scenarios that are defined here, under the limits of the package.
+    """
+    why = "another engine" if said.engine != found.engine else "the package does not tell what it was made of"
+    rows = []
+    here = {each.scenario: each for each in found.scenarios}
+    for each in said.scenarios:
+        other = here.get(each.scenario)
+        if other == each:
+            continue
+        if other is None:
+            told, reason = "none", "there is no scenario of that name here"
+        elif other.scenario_hash != each.scenario_hash:
+            told, reason = other.scenario_hash[:16], "the scenario of that name is another one here"
+        else:
+            told, reason = f"{other.trades} trades, {other.total_return!r}, bars {other.data_hash[:16]}", why
+        mine = f"{each.trades} trades, {each.total_return!r}, bars {each.data_hash[:16]}"
+        one = each.scenario_hash[:16] if other is None or other.scenario_hash != each.scenario_hash else mine
+        rows.append(PackageDifference(part="certificate", name=each.scenario, said=one, found=told, why=reason))
+    same = {each.scenario for each in said.scenarios if here.get(each.scenario) == each}
+    values = {(row.scenario, row.figure): row.value for row in found.rows}
+    for row in said.rows:
+        value = values.get((row.scenario, row.figure))
+        if row.scenario in same and value != row.value:
+            name = f"{row.scenario}, {row.figure}"
+            one, two = repr(row.value), repr(value)
+            rows.append(PackageDifference(part="certificate", name=name, said=one, found=two, why=why))
+    for name in ("look_ahead", "parameters", "terms"):
+        one, two = (str(getattr(each, name)) for each in (said, found))
+        if one != two:
+            rows.append(PackageDifference(part="certificate", name=name, said=one, found=two, why=why))
+    return tuple(rows)
 
 
 def _engines(said: Engine, found: Engine) -> Iterator[PackageDifference]:

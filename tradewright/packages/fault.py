@@ -41,6 +41,7 @@ class PackageFault(StrEnum):
     BAD_DOCUMENT = "PACKAGE_BAD_DOCUMENT"
     OTHER_MEANING = "PACKAGE_OTHER_MEANING"
     BAD_CONFIGURATION = "PACKAGE_BAD_CONFIGURATION"
+    BAD_CERTIFICATE = "PACKAGE_BAD_CERTIFICATE"
     NO_DOCUMENT = "PACKAGE_NO_DOCUMENT"
     NOT_PORTABLE = "PACKAGE_NOT_PORTABLE"
     NAME_TAKEN = "PACKAGE_NAME_TAKEN"
@@ -80,6 +81,7 @@ MEANING: Mapping[PackageFault, str] = {
     PackageFault.BAD_DOCUMENT: "the document has no error and refers to no setting or variable, in a comment neither",
     PackageFault.OTHER_MEANING: "name and meaning of the document are those of the manifest",
     PackageFault.BAD_CONFIGURATION: "the settings are those that a package may carry, and what it needs is defined",
+    PackageFault.BAD_CERTIFICATE: "its certificate is of this strategy, and the verdict follows from the figures",
     PackageFault.NO_DOCUMENT: "only a document is exported and saved, no strategy in Python",
     PackageFault.NOT_PORTABLE: "only what another machine can read is exported",
     PackageFault.NAME_TAKEN: "nothing is overwritten: no other strategy, no file that is no package",

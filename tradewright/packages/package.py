@@ -15,6 +15,8 @@ from tradewright.dsl.check import compiled
 from tradewright.dsl.document import StrategyDocument
 from tradewright.dsl.problem import DocumentRefused
 from tradewright.dsl.program import Program
+from tradewright.evaluation.certificate import ScenarioCertificate
+from tradewright.model.errors import DataError
 from tradewright.model.hashing import canonical_json, content_hash
 from tradewright.packages.archive import MOST_BYTES, pack, unpack
 from tradewright.packages.fault import PackageFault, PackageRefused, refusal
@@ -71,6 +73,24 @@ class Package:
             return Trust.UNSIGNED, ""
         known = [name for name, key in trusted.items() if key == self.signature.public_key]
         return (Trust.TRUSTED, known[0]) if known else (Trust.UNTRUSTED, "")
+
+    def certified(self) -> ScenarioCertificate | None:
+        """Its scenario certificate, read but not made again; None without one.
+
+        Raises:
+            PackageRefused: it is none, or of another strategy, or its verdict does not follow from its figures.
+        """
+        if self.certificate is None:
+            return None
+        try:
+            made = ScenarioCertificate.restored(self.certificate.decode())
+        except (DataError, UnicodeDecodeError) as error:
+            what = error.what if isinstance(error, DataError) else "is no certificate"
+            raise refusal(PackageFault.BAD_CERTIFICATE, what, CERTIFICATE) from error
+        if made.strategy != self.manifest.name:
+            what = f"it is of {made.strategy}, the package of {self.manifest.name}"
+            raise refusal(PackageFault.BAD_CERTIFICATE, what, f"{CERTIFICATE}, strategy")
+        return made
 
     def compiled(self) -> tuple[StrategyDocument, Program]:
         """The document and its meaning, compiled here; no code of the package is run.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from tradewright.model.base import FrozenModel, Name, Number
 from tradewright.model.tightening import Tightening
@@ -17,8 +17,6 @@ class RuleLimits(FrozenModel):
 
     Fractions are of equity unless said otherwise (0.02 = 2 %), times in seconds, money in ``currency``.
     """
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     """The account's currency, in which equity and exposures are counted."""
@@ -68,8 +66,6 @@ class RuleLimits(FrozenModel):
 
 class RiskLimits(FrozenModel):
     """The limits on holdings and losses, as fractions of equity: ``conf/risk``."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     allow_short: bool = False
     """Whether a sale may leave a short position, in instruments that are shortable (D7)."""

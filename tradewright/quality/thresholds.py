@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from tradewright.model.base import FrozenModel
 from tradewright.model.hashing import content_hash
@@ -31,11 +31,7 @@ def _with_all_of(usual: tuple[float, ...], value: tuple[float, ...]) -> tuple[fl
     return value
 
 
-class _Rules(FrozenModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class JumpRules(_Rules):
+class JumpRules(FrozenModel):
     """When a close is a jump."""
 
     jump_deviations: float = Field(default=12.0, ge=3, le=50)
@@ -44,7 +40,7 @@ class JumpRules(_Rules):
     """And beyond this log return."""
 
 
-class SplitRules(_Rules):
+class SplitRules(FrozenModel):
     """When an opening gap that the bar's close keeps is a possible split, or a change of units."""
 
     split_tolerance: float = Field(default=0.04, ge=0.01, le=0.1)
@@ -61,7 +57,7 @@ class SplitRules(_Rules):
     """Bars before the gap that tell the old level, and on each side those whose volumes tell a split from units."""
 
 
-class PrintRules(_Rules):
+class PrintRules(FrozenModel):
     """When a price is a bad print."""
 
     least_print: float = Field(default=0.05, ge=0.005, le=0.2)
@@ -78,7 +74,7 @@ class PrintRules(_Rules):
     """Bars on each side whose median true range is the yardstick."""
 
 
-class StaleRules(_Rules):
+class StaleRules(FrozenModel):
     """When a run of repeated bars is stale."""
 
     least_repeats: int = Field(default=5, ge=2, le=60)
@@ -92,7 +88,7 @@ class StaleRules(_Rules):
     """Bars on each side of a run that tell how often bars repeat at that time of the day."""
 
 
-class AgreementRules(_Rules):
+class AgreementRules(FrozenModel):
     """When other bars of the same market disagree."""
 
     least_difference: float = Field(default=0.01, ge=0.0005, le=0.1)
@@ -102,7 +98,7 @@ class AgreementRules(_Rules):
     day, and by less than 0.008 everywhere else."""
 
 
-class Severities(_Rules):
+class Severities(FrozenModel):
     """The severity of each finding that states a fact; BLOCK keeps entries back.
 
     What breaks the contract always blocks, and what is grave blocks while it is among the newest bars: neither has a
@@ -124,7 +120,7 @@ class Severities(_Rules):
     sources_disagree: Severity = Severity.WARN
 
 
-class QualityRules(_Rules):
+class QualityRules(FrozenModel):
     """``quality``: how bars are judged."""
 
     jump: JumpRules = JumpRules()

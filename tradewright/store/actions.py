@@ -185,6 +185,16 @@ def adjust(bars: Bars, factors: pd.DataFrame, view: PriceView) -> Bars:
     return Bars(bars.ts, opens, highs, lows, closes, bars.volume / split, bars.spread)
 
 
+def count_actions(factors: pd.DataFrame) -> tuple[int, int]:
+    """Splits and dividends that a table of factors tells: its steps. Rows without one (LEAN's first and last) are none.
+
+    A step of the price factor is a dividend or a spin-off; a day with both counts in each.
+    """
+    steps = (np.append(factors[name].to_numpy(np.float64), 1.0) for name in ("split_factor", "price_factor"))
+    splits, dividends = (int((values[1:] != values[:-1]).sum()) for values in steps)
+    return splits, dividends
+
+
 def ends_of(factors: pd.DataFrame) -> Times:
     """When each row of a table that has some ceases to hold: the midnight after its date, in nanoseconds UTC.
 

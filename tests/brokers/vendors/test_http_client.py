@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 
 from brokers.pacing import Pace
 from brokers.vendors.circuit_breaker import Circuit, CircuitBreaker
 from brokers.vendors.http_client import HttpClient, Persistence, VendorError, VendorRefused, VendorUnavailable
+from brokers.vendors.unreachable import cannot_be_reached
 from tests.support.vendor_server import Answer, VendorServer
 from tradewright.model.clock import ManualClock
 
@@ -199,8 +202,9 @@ def test_an_answer_that_never_ends_is_given_up(server: VendorServer) -> None:
 def test_a_vendor_that_is_not_there_is_told() -> None:
     with VendorServer(lambda _: GOOD).running() as gone:
         desk = Desk(gone, attempts=1)
-    with pytest.raises(VendorUnavailable, match=r"ConnectError.*refused") as refusal:
+    with pytest.raises(VendorUnavailable, match="the connection is refused") as refusal:
         desk.get()
+    assert "see whether this machine reaches the network" in refusal.value.remedy
     assert KEY not in str(refusal.value)
 
 
@@ -215,3 +219,22 @@ def test_a_breaker_counts_failures_in_a_row() -> None:
     assert (breaker.state, breaker.wait()) == (Circuit.OPEN, 5)
     clock.advance(5)
     assert breaker.state is Circuit.HALF_OPEN
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (httpx.ConnectError("[Errno -2] Name or service not known"), "the name of its host is not found"),
+        (OSError("curl: (6) Could not resolve host: x. See https://curl.se/"), "the name of its host is not found"),
+        (httpx.ConnectTimeout("timed out"), "it did not answer in time"),
+        (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed"), "its certificate is not accepted"),
+        (httpx.ProxyError("407"), "the proxy does not let us through"),
+        (OSError("[Errno 101] Network is unreachable"), "there is no way to it"),
+        (httpx.RemoteProtocolError("peer closed"), r"the connection broke off \(RemoteProtocolError\)"),
+    ],
+)
+def test_a_connection_that_fails_is_told_in_words_of_ours(error: Exception, told: str) -> None:
+    said = cannot_be_reached(error)
+    assert re.match(f"it cannot be reached: {told}", said)
+    assert "http" not in said
+    assert "Errno" not in said

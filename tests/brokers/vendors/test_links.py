@@ -100,9 +100,9 @@ def test_a_torn_link_gives_whole_messages_alone() -> None:
 
 def test_a_vendor_that_is_not_there_is_a_lost_link() -> None:
     nowhere = LiveServer(address="ws://127.0.0.1:1")
-    with pytest.raises(LinkLost, match=r"OSError|ConnectionRefusedError"):
+    with pytest.raises(LinkLost, match="it cannot be reached"):
         heard(nowhere)
-    with pytest.raises(LinkLost, match="ConnectError"):
+    with pytest.raises(LinkLost, match="no connection could be made"):
         lines(LiveServer(address="http://127.0.0.1:1"))
 
 

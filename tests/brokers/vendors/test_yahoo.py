@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 import pytest
+from yfinance.data import YfData
 
+from brokers.pacing import Pace
+from brokers.vendors.http_client import Persistence, VendorUnavailable
+from brokers.vendors.yahoo.client import YahooClient
 from brokers.vendors.yahoo.plugin import YahooPlugin
 from tests.support.feeds_under_test import D1, M1, SUBJECTS, Subject, same, vendor_settings
 from tests.support.histories import NOON, NOW, PAIR, STOCK
@@ -117,3 +122,22 @@ def test_without_its_library_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     with pytest.raises(ConfigError, match="needs yfinance") as refused:
         YahooPlugin().feed(vendor_settings("yahoo"), ManualClock(NOW))
     assert "tradewright[yahoo]" in refused.value.remedy
+
+
+def test_a_host_that_is_not_found_is_told_in_our_words_and_the_library_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_args: object, **_named: object) -> None:
+        logging.getLogger("yfinance").error("Cookie/crumb fetch failed (DNSError), continuing without crumb")
+        raise OSError("Failed to perform, curl: (6) Could not resolve host: x. See https://curl.se/libcurl/c/")
+
+    monkeypatch.setattr(YfData, "get", fails)
+    clock = ManualClock(NOW)
+    client = YahooClient("yahoo", "https://query2.finance.yahoo.com", {}, (), {"": Pace(1, 1, clock)}, clock,
+                         persistence=Persistence(attempts=1))  # fmt: skip
+    with pytest.raises(VendorUnavailable) as refused:
+        client.get("/v8/finance/chart/SPY", {})
+    assert refused.value.what.startswith("it cannot be reached: the name of its host is not found")
+    assert refused.value.where == "yahoo at query2.finance.yahoo.com"
+    assert "network" in refused.value.remedy
+    assert caplog.text == ""

@@ -1,4 +1,4 @@
-"""Figures as tiles, as many beside one another as the window has room for (two on a phone), and text that wraps."""
+"""Pieces of HTML for the apps: figures as tiles, as many beside one another as fit (two on a phone), wrapped text."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import TypeGuard
 from tests.policy.write_rules import PAGE
 from tradewright.model.hashing import content_hash
 from tradewright.policy import gate
-from tradewright.policy.catalogue import catalogue, rules_page
+from tradewright.policy.rules_reference import catalogue, rules_page
 
 RULE_MODULES = (
     "caps",

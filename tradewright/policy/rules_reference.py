@@ -1,16 +1,20 @@
-"""The catalogue: every code that ``decide`` and ``pre_send_check`` can give, and every limit, for people to look up."""
+"""A reference for people: every code that ``decide`` and ``pre_send_check`` can give, every limit, and their page."""
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import pairwise
 from typing import NamedTuple
 
+from tradewright.model.base import FrozenModel
 from tradewright.model.decision import Verdict
 from tradewright.model.hashing import decimal_text
 from tradewright.policy.caps import CAPS, EXPOSURE_LIMITS, NEAR, QUANTITY_ROUNDS_TO_ZERO, ROUNDED_TO_LOT
 from tradewright.policy.gate import RULES
-from tradewright.policy.limits import Limits
+from tradewright.policy.limits import Limits, RiskLimits, RuleLimits
 from tradewright.policy.order_rules import UNREADABLE
 
 
@@ -59,7 +63,8 @@ def _of_approval() -> Iterator[Entry]:
 def rules_page() -> str:
     """The text of ``docs/rules.md``."""
     codes = ((e.code, e.effect, e.inputs, e.source, _yes(e.exits), _yes(e.pre_send)) for e in catalogue())
-    limits = ((name, _shown(info.default), info.description or "") for name, info in Limits.model_fields.items())
+    said = {**_said_of(RuleLimits), **_said_of(RiskLimits), **_said_of(Limits)}
+    limits = ((name, _shown(info.default), said.get(name, "")) for name, info in Limits.model_fields.items())
     return "\n".join(
         (
             _HEAD,
@@ -73,6 +78,17 @@ def rules_page() -> str:
             "",
         )
     )
+
+
+def _said_of(kind: type[FrozenModel]) -> dict[str, str]:
+    """The text below each field of a class. It is read here, because no command but this needs it."""
+    (body,) = (node.body for node in ast.parse(inspect.getsource(kind)).body if isinstance(node, ast.ClassDef))
+    return {
+        field.target.id: inspect.cleandoc(str(text.value.value))
+        for field, text in pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    }
 
 
 _HEAD = """# The rules of the gate
