@@ -89,7 +89,7 @@ PACKAGE = {
     "trust": TEXT,
     "signer": TEXT,
     "public_key": TEXT,
-    "certificate": FLAG,
+    "certificate": (NOTHING, dict),
     "manifest": {
         "format": int,
         "kind": TEXT,

@@ -27,7 +27,7 @@ from tests.packages.write_page import PAGE
 from tests.support.houses import House, conf_copy
 from tradewright.dsl.check import compiled
 from tradewright.model.errors import LedgerError, StoreError, TradewrightError
-from tradewright.model.hashing import content_hash
+from tradewright.model.hashing import canonical_json, content_hash
 from tradewright.packages.fault import PackageRefused
 from tradewright.packages.manifest import Manifest, package_id
 from tradewright.packages.package import Package, entries, listed_files, read_file, written
@@ -103,8 +103,22 @@ def forged(file: Path, key: Path, folder: Path, change: Callable[[dict[str, Any]
     change(plain)
     manifest = Manifest.model_validate_json(json.dumps(plain))
     path = folder / "forged.hsp"
-    made = Package(manifest, package.document, package.configuration)
+    made = Package(manifest, package.document, package.configuration, package.certificate)
     path.write_bytes(written(made, key.read_text()))
+    return path
+
+
+def recertified(file: Path, key: Path, folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """A package whose maker says something else in its certificate, and signs that."""
+    package = read_file(file)
+    assert package.certificate is not None
+    plain = json.loads(package.certificate)
+    change(plain)
+    text = canonical_json(plain).encode()
+    files = entries(listed_files(package.document, package.configuration, text))
+    manifest = package.manifest.model_copy(update={"files": files})
+    path = folder / "recertified.hsp"
+    path.write_bytes(written(Package(manifest, package.document, package.configuration, text), key.read_text()))
     return path
 
 
@@ -175,6 +189,59 @@ def test_figures_that_were_made_up_are_found(desk: House, file: Path, key: Path,
     assert (said.status, said.json["holds"], rows) == (1, False, [("orders", "BTC"), ("metrics", "net_profit")])
     assert all("does not tell what it was made of" in row["why"] for row in said.json["differences"])
     assert "NOT verified" in say("package", "verify", str(path), *settings_of(desk), "--allow-untrusted").out
+
+
+def test_a_package_carries_the_certificate_of_its_strategy(file: Path) -> None:
+    shown = say("package", "show", str(file), "--json").json["certificate"]
+    again = say("certify", "ma_crossover", "--json")
+    assert (shown["passed"], shown["scenarios"], shown["beyond"]) == (True, len(again.json["scenarios"]), [])
+    assert shown["certificate_hash"] == again.json["certificate_hash"]
+    assert f"passed on {shown['scenarios']} synthetic markets" in say("package", "show", str(file)).out
+
+
+def test_a_certificate_that_was_made_up_is_found(file: Path, key: Path, tmp_path: Path) -> None:
+    def better(told: dict[str, Any]) -> None:
+        told["rows"][0]["value"] = -0.0
+        told["rows"][1]["value"] /= 2
+
+    found = verify(elsewhere(tmp_path), recertified(file, key, tmp_path, better), ANYBODY)
+    assert not found.holds
+    assert {(row.part, row.name.split(", ")[1]) for row in found.differences} == {("certificate", "max_drawdown")}
+    assert all("does not tell what it was made of" in row.why for row in found.differences)
+
+
+def test_a_scenario_that_is_missing_or_another_one_here_is_named(
+    desk: House, file: Path, key: Path, tmp_path: Path
+) -> None:
+    folder = desk.conf / "scenario"
+    gone, changed = folder / "scenario_halt.yaml", folder / "scenario_shocky.yaml"
+    before = {path: path.read_text() for path in (gone, changed)}
+    try:
+        gone.unlink()
+        changed.write_text(before[changed].replace("seed: ", "seed: 9"))
+        found = verify(elsewhere(tmp_path), file, ANYBODY)
+    finally:
+        for path, text in before.items():
+            path.write_text(text)
+    told = {row.name: row.why for row in found.differences}
+    assert (found.holds, {row.part for row in found.differences}) == (False, {"certificate"})
+    assert told == {
+        "scenario_halt": "there is no scenario of that name here",
+        "scenario_shocky": "the scenario of that name is another one here",
+    }
+
+
+def test_a_certificate_beyond_its_limits_travels_and_says_so(file: Path, key: Path, tmp_path: Path) -> None:
+    def worse(told: dict[str, Any]) -> None:
+        told["limits"]["max_loss"] = told["rows"][0]["limit"] = 0.0
+        for row in told["rows"]:
+            if row["figure"] == "max_loss":
+                row.update(limit=0.0, passed=row["value"] <= 0.0)
+        told["passed"] = all(row["passed"] for row in told["rows"])
+
+    path = recertified(file, key, tmp_path, worse)
+    assert verify(elsewhere(tmp_path), path, ANYBODY).holds
+    assert "FAILED on 19 synthetic markets: scenario_" in say("package", "show", str(path)).out
 
 
 def test_another_engine_is_told_and_is_no_fault_while_the_results_are_equal(

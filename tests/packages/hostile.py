@@ -32,8 +32,11 @@ from tests.packages.support import (
     unsigned,
     with_manifest,
 )
+from tradewright.evaluation.certificate import CertificateRow, CertifiedScenario, ScenarioCertificate
+from tradewright.model.certify_limits import CertifyLimits
 from tradewright.model.hashing import canonical_json
 from tradewright.packages.archive import MOST_BYTES, MOST_UNPACKED
+from tradewright.packages.package import written
 from tradewright.packages.signing import new_private_key, sign
 
 
@@ -147,6 +150,30 @@ def names() -> Iterator[Case]:
         yield f"a file called {path!a}", packed([*unsigned().items(), (path, b"x")]), "BAD_NAME"
     deep = ("a" * 60 + "/") * 2 + "manifest.json"
     yield "a name in two parts", packed([*unsigned().items(), (deep, b"x")]), "BAD_NAME"
+
+
+def certificate(name: str) -> bytes:
+    """A certificate of a strategy on one scenario, beyond one of its limits."""
+    limits = CertifyLimits(max_loss=0.1, max_drawdown=0.1, max_turnover=9.0, max_time_in_market=1.0)
+    values = {"max_loss": 0.2, "max_drawdown": 0.1, "max_turnover": 1.0, "max_time_in_market": 0.5}
+    rows = [
+        CertificateRow(scenario="s", figure=figure, value=value, limit=limit, passed=value <= limit)
+        for (figure, value), limit in zip(values.items(), limits.model_dump().values(), strict=True)
+    ]
+    run = CertifiedScenario(
+        scenario="s", scenario_hash=HASH, data_hash=HASH, timeframe="1h", bars=100, seed=1, instruments=1, trades=2,
+        total_return=-0.2,
+    )  # fmt: skip
+    made = ScenarioCertificate(
+        version="1", strategy=name, kind=name, parameters={}, identity=HASH, code=HASH, engine=HASH, terms=HASH,
+        limits=limits, look_ahead=(), scenarios=(run,), rows=tuple(rows),
+    )  # fmt: skip
+    return made.canonical_json().encode()
+
+
+def better() -> bytes:
+    """A certificate whose verdict does not follow from its figures."""
+    return certificate("ma_crossover").replace(b'"passed":false', b'"passed":true')
 
 
 def tars() -> Iterator[Case]:
@@ -288,6 +315,8 @@ def lists() -> Iterator[Case]:
     yield "no document", packed(unsigned(strategy_yaml=None)), "MISSING_FILE"
     yield "no configuration", packed(unsigned(configuration_json=None)), "MISSING_FILE"
     yield "a certificate that is not listed", packed(unsigned(certificate_json=b"{}")), "UNLISTED_FILE"
+    for what, text in (("none", b"{}"), ("of another strategy", certificate("other")), ("made better", better())):
+        yield f"a certificate that is {what}", written(package(certificate=text), None), "BAD_CERTIFICATE"
     yield "another document", packed(unsigned(strategy_yaml=TEXT.replace("10", "11").encode())), "WRONG_HASH"
     longer = TEXT.replace("10", "100").encode()
     yield "a longer document", packed(unsigned(strategy_yaml=longer)), "WRONG_SIZE"
