@@ -210,9 +210,7 @@ def test_a_certificate_that_was_made_up_is_found(file: Path, key: Path, tmp_path
     assert all("does not tell what it was made of" in row.why for row in found.differences)
 
 
-def test_a_scenario_that_is_missing_or_another_one_here_is_named(
-    desk: House, file: Path, key: Path, tmp_path: Path
-) -> None:
+def test_a_scenario_that_is_missing_or_another_one_here_is_named(desk: House, file: Path, tmp_path: Path) -> None:
     folder = desk.conf / "scenario"
     gone, changed = folder / "scenario_halt.yaml", folder / "scenario_shocky.yaml"
     before = {path: path.read_text() for path in (gone, changed)}
