@@ -141,8 +141,9 @@ def _reasons(result: dg.ExecuteInProcessResult) -> list[str]:
 
 def _place(step: str) -> str:
     """A step in the words of the configuration: ``strategy own, signals`` of ``strategy__own__signals``."""
-    kind, *name, last = step.split("__")
-    return f"{kind} {'__'.join(name)}, {last}" if name else step
+    kind, _, rest = step.partition("__")
+    name, _, last = rest.rpartition("__")
+    return f"{kind} {name}, {last}" if name else step
 
 
 def _without_our_classes(message: str) -> str:

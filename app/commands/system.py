@@ -5,12 +5,15 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.commands.options import Json, Overrides, in_force, settings_of
 from app.output import Output, run_command
+
+if TYPE_CHECKING:
+    from app.operations.demo import DemoPackage
 
 commands = typer.Typer()
 
@@ -54,6 +57,7 @@ def demo(overrides: Overrides = None, as_json: Json = False) -> None:
                 ("fills", reply.fills),
                 ("duplicates", reply.duplicates),
                 ("position drift", reply.position_drift),
+                *_packed(reply.package),
                 ("seconds", round(reply.seconds, 1)),
             ],
         )
@@ -63,6 +67,13 @@ def demo(overrides: Overrides = None, as_json: Json = False) -> None:
         output.result(reply)
 
     run_command(as_json, act)
+
+
+def _packed(package: DemoPackage | None) -> list[tuple[str, object]]:
+    if package is None:
+        return [("packages", "none: pip install tradewright[packages]")]
+    certificate = f"{'passed' if package.passed else 'FAILED'} on {package.scenarios} synthetic markets"
+    return [("certificate of a document", certificate), ("differences of its package", package.differences)]
 
 
 @commands.command()

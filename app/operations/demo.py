@@ -7,10 +7,13 @@ rule is loosened for it.
 from __future__ import annotations
 
 import shlex
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from importlib.util import find_spec
+from pathlib import Path
 
 from app.operations.scratch_folder import scratch_folder
 from app.operations.serving import ACCOUNT, make_gateway
@@ -19,14 +22,35 @@ from assets.runs import run_desk, run_research
 from brokers.ibkr.gateway.thread import GatewayThread
 from conf.compose import compose
 from conf.environment import in_project, options
+from conf.package_settings import strategy_of
+from conf.schema.settings import Settings
 from runtime.container import Container
+from strategies.documents import LIBRARY
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Verdict
 
 DEFAULTS = {"storage.root": "data/demo", "execution.settle": "0.5"}
 """The defaults of the demo. The simulator answers with what it has; a real gateway's open orders
 may be seconds old, which is what the five seconds of the protocol are for."""
+DOCUMENT = "ma_crossover"
+"""Of ``strategies/library``."""
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class DemoPackage:
+    """A strategy as a document, certified on synthetic markets, and packed, signed and proved again.
+
+    Args:
+        passed: whether every figure of the certificate was within its limit.
+        differences: between what the package says of its backtest and certificate, and what was found; 0.
+    """
+
+    file: str
+    strategy: str
+    scenarios: int
+    passed: bool
+    differences: int
 
 
 @dataclass(frozen=True)
@@ -46,6 +70,8 @@ class DemoReply:
     """Between the two looks of a recovery; the protocol's five seconds are for real gateways."""
     seconds: float
     places: Mapping[str, str]
+    package: DemoPackage | None
+    """None where the extra ``packages`` is not installed."""
 
 
 def run_demo(overrides: tuple[str, ...], say: Say) -> DemoReply:
@@ -67,6 +93,8 @@ def run_demo(overrides: tuple[str, ...], say: Say) -> DemoReply:
     say("bars, features, signals, backtests, risk reports")
     with compiling() as compiled:
         run_research(chosen, say, compiled)
+    say("a strategy as a document: certified on synthetic markets, packed, signed, proved again")
+    package = _package(settings, root) if find_spec("zstandard") and find_spec("cryptography") else None
     settle = f"{settings.execution.settle:g} s between the two looks of a recovery (at a real gateway 5)"
     with GatewayThread(make_gateway(settings, house.clock)) as running:
         port = running.gateway.port
@@ -74,7 +102,23 @@ def run_demo(overrides: tuple[str, ...], say: Say) -> DemoReply:
         run_desk((*chosen, "mode=paper", "broker=ibkr", f"broker.port={port}", f"broker.account={ACCOUNT}"), say)
         venue = running.do("status")
     with house:
-        return _reply(house, venue, time.monotonic() - began)
+        return _reply(house, venue, package, time.monotonic() - began)
+
+
+def _package(settings: Settings, root: Path) -> DemoPackage:
+    from app.operations.packages import Admission, export, make_key, verify
+
+    text = (LIBRARY / f"{DOCUMENT}.yaml").read_text(encoding="utf-8")
+    backtest = settings.backtest.model_copy(update={"instruments": settings.universe.instruments[:1]})
+    chosen = settings.model_copy(update={"strategy": strategy_of(text), "backtest": backtest})
+    file = root / f"{DOCUMENT}.hsp"
+    with tempfile.TemporaryDirectory(prefix="tradewright-") as folder:
+        key = make_key(settings, Path(folder) / "package.key")
+        export(chosen, file, Path(key.file), text=text)
+    found = verify(settings, file, Admission(untrusted=True))
+    certificate = found.package.certificate
+    scenarios, passed = (certificate.scenarios, certificate.passed) if certificate else (0, False)
+    return DemoPackage(str(file), DOCUMENT, scenarios, passed, len(found.differences))
 
 
 def _defaults(overrides: tuple[str, ...]) -> list[str]:
@@ -82,7 +126,7 @@ def _defaults(overrides: tuple[str, ...]) -> list[str]:
     return [f"{key}={value}" for key, value in DEFAULTS.items() if key not in named]
 
 
-def _reply(house: Container, venue: Mapping[str, object], seconds: float) -> DemoReply:
+def _reply(house: Container, venue: Mapping[str, object], package: DemoPackage | None, seconds: float) -> DemoReply:
     settings, ledger, store = house.settings, house.ledger, house.bar_store
     covered = [store.coverage(*series) for series in store.series()]
     decisions = {row.intent_id: row.verdict for row in ledger.decisions.all()}
@@ -104,7 +148,9 @@ def _reply(house: Container, venue: Mapping[str, object], seconds: float) -> Dem
         position_drift=_drift(ledger, venue),
         settle_seconds=settings.execution.settle,
         seconds=seconds,
+        package=package,
         places={
+            **({"package": f"tradewright package show {shlex.quote(package.file)}"} if package else {}),
             "risk reports": str(folder / "reports"),
             "data docs": str(folder / "data_docs"),
             "orders": f"tradewright orders {root}",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app.operations.actors import actor_name
-from app.operations.saved_strategies import Tested, save_tested, tested
+from app.operations.saved_strategies import Tested, backtest_of, save_tested
 from app.operations.trading import opened_ledger
 from app.operations.variants import RESERVED, place
 from conf.environment import conf_folder, display_path, environment, in_project
@@ -147,7 +147,9 @@ def _refuse_place(settings: Settings, target: Path) -> None:
             raise refusal(PackageFault.KEY_PLACE, told, str(target), remedy)
 
 
-def export(settings: Settings, file: Path, key: Path | None = None, *, unsigned: bool = False) -> Shown:
+def export(
+    settings: Settings, file: Path, key: Path | None = None, *, unsigned: bool = False, text: str | None = None
+) -> Shown:
     """Backtest the document in force, certify it on all scenarios, and write its package.
 
     The file is the old one or the new one.
@@ -157,18 +159,19 @@ def export(settings: Settings, file: Path, key: Path | None = None, *, unsigned:
     Args:
         key: the file of the private key; None takes ``TRADEWRIGHT_PACKAGE_KEY``.
         unsigned: whether it is left unsigned.
+        text: as of :func:`app.operations.saved_strategies.backtest_of`.
 
     Raises:
         PackageRefused: for a strategy in Python, overrides of its parameters, settings that name this machine, no key
             or a wrong one, and a file in its place that is no package.
-        TradewrightError: as :func:`app.operations.saved_strategies.tested`.
+        TradewrightError: as :func:`app.operations.saved_strategies.backtest_of`.
     """
     private_key, where = (None, "") if unsigned else _key(key)
     if private_key is not None:
         public_key_of(private_key, where)  # a wrong key is told before the backtest
     _refuse_other_file(file)
     known = scenarios()  # a wrong one is told before the backtest
-    found = tested(settings)
+    found = backtest_of(settings, text)
     version = save_tested(settings, found).item.version
     carried = unpacked_settings(settings, found.configuration, found.text)
     certificate = certified(carried, found.document, found.program, known).canonical_json().encode()

@@ -84,14 +84,17 @@ class Comparison:
     same_settings: bool
 
 
-def tested(settings: Settings) -> Tested:
+def backtest_of(settings: Settings, text: str | None = None) -> Tested:
     """The document in force, backtested as ``tradewright backtest`` does.
+
+    Args:
+        text: of a document that the settings have as their strategy; None reads its file in ``conf/strategy``.
 
     Raises:
         PackageRefused: for a strategy in Python, overrides of its parameters, and settings that name this machine.
         ConfigError, StoreError, DataError, StrategyError: as :func:`runtime.packages.backtested`.
     """
-    text = _text_of(settings)
+    text = text or _text_of(settings)
     document, program = compiled(text, settings.strategy.name)
     refuse_traps(text)
     if strategy_of(text) != settings.strategy:
@@ -128,9 +131,9 @@ def save(settings: Settings) -> SavedReply:
     """Save the document in force with the figures of its backtest.
 
     Raises:
-        TradewrightError: as :func:`tested`; LedgerError where the catalog cannot be written.
+        TradewrightError: as :func:`backtest_of`; LedgerError where the catalog cannot be written.
     """
-    return save_tested(settings, tested(settings))
+    return save_tested(settings, backtest_of(settings))
 
 
 def save_tested(settings: Settings, found: Tested) -> SavedReply:

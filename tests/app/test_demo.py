@@ -57,6 +57,8 @@ def test_the_demo_runs_again_and_again(tmp_path: Path) -> None:
         assert sum(reply["decisions"].values()) == reply["intents"]
         assert (reply["duplicates"], reply["position_drift"]) == (0, 0)
         assert reply["orders_sent"] == reply["fills"] >= 1
+        assert reply["package"]["scenarios"] >= 19
+        assert (reply["package"]["passed"], reply["package"]["differences"]) == (True, 0)
         assert reply["protective_orders"] >= 2, "a strategy with a stop and a target had its order sent"
         assert reply["settle_seconds"] == 0.5
         assert 0 < reply["seconds"] < 280

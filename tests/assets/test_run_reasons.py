@@ -33,5 +33,9 @@ def test_an_error_that_names_its_strategy_is_not_named_twice() -> None:
     assert told == "strategy my_own, own.py, line 3: no name"
 
 
+def test_a_step_of_one_word_is_told_as_it_is() -> None:
+    assert failed(DataError("no bars"), ["bars"]) == "bars: no bars"
+
+
 def test_another_error_keeps_its_class() -> None:
     assert failed(KeyError("close"), ["market", "bars"]).startswith("market__bars: KeyError: 'close'")
