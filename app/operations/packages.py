@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,14 +33,14 @@ from tradewright.dsl.layout import renamed
 from tradewright.dsl.program import Program
 from tradewright.evaluation.certificate import ScenarioCertificate
 from tradewright.model.clock import SystemClock
-from tradewright.model.errors import TradewrightError
+from tradewright.model.errors import StoreError, TradewrightError
 from tradewright.model.hashing import SCHEMA_VERSION, content_hash
 from tradewright.packages.comparison import PackageDifference, certificate_differences, differences
 from tradewright.packages.fault import PackageFault, PackageRefused, refusal
 from tradewright.packages.manifest import FORMAT, KIND, Manifest, package_id
 from tradewright.packages.package import Package, Trust, entries, listed_files, read_file, written
 from tradewright.packages.signing import new_private_key, public_key_of
-from tradewright.store.files import private, private_folder, sync, write_bytes
+from tradewright.store.files import sync, write_bytes
 
 KEY = "TRADEWRIGHT_PACKAGE_KEY"
 """The variable with the private key that signs packages, or with ``_FILE`` behind it, that of its file."""
@@ -121,24 +121,21 @@ def make_key(settings: Settings, file: Path) -> KeyReply:
     target = file.expanduser().absolute()
     _refuse_place(settings, target)
     key = new_private_key()
+    ready = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
-        private_folder(target.parent)
-        with open(target, "xb", opener=_exclusive) as made:
-            made.write(key.encode())
-            made.flush()
-            os.fsync(made.fileno())
+        write_bytes(ready, key.encode())
+        os.link(ready, target)  # whole or not at all, and never over another file
         sync(target.parent)
     except FileExistsError as error:
         what = "there is a file of that name, and no key is overwritten"
         raise refusal(PackageFault.KEY_PLACE, what, str(file), "name a new file") from error
-    except OSError as error:
-        what = f"it cannot be made: {error.strerror}"
+    except (OSError, StoreError) as error:
+        what = f"it cannot be made: {error.strerror if isinstance(error, OSError) else error.what}"
         raise refusal(PackageFault.KEY_PLACE, what, str(file), "name a file in a folder of yours") from error
+    finally:
+        with suppress(OSError):
+            ready.unlink()
     return KeyReply(str(target), public_key_of(key, str(file)))
-
-
-def _exclusive(path: str, flags: int) -> int:
-    return private(path, flags | os.O_EXCL | os.O_NOFOLLOW)
 
 
 def _refuse_place(settings: Settings, target: Path) -> None:

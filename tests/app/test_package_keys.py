@@ -67,7 +67,12 @@ def test_a_private_key_is_its_owners_alone_and_lies_outside(
         said = say("package", "key", str(place), root, "--json")
         assert (said.status, said.json["error"]["code"]) == (1, "PACKAGE_KEY_PLACE")
     assert public_key_of(key.read_text(), "test") == public
-    assert list(desk.root.parent.rglob("new.key")) == []
+    (tmp_path / "a file").touch()
+    (tmp_path / "gone.key").symlink_to(tmp_path / "nowhere")
+    for place in (tmp_path / "a file" / "new.key", tmp_path / "gone.key", tmp_path):
+        assert say("package", "key", str(place), root, "--json").json["error"]["code"] == "PACKAGE_KEY_PLACE"
+    assert list(desk.root.parent.rglob("*new*")) == list(tmp_path.rglob("*new*")) == []
+    assert not (tmp_path / "nowhere").exists()
     told = say("package", "key", str(tmp_path / "other.key"), root).out
     assert public_key_of((tmp_path / "other.key").read_text(), "test") in told
     assert "PRIVATE" not in told

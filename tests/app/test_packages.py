@@ -296,6 +296,7 @@ def test_stored_bars_are_those_of_the_place_and_newer_ones_do_not_count(stocked_
         verify(settings, stocked_file, ANYBODY)
     bring(tmp_path, 63)
     assert verify(settings, stocked_file, ANYBODY).differences == ()
+    assert not list((tmp_path / "data").rglob("backtests")), "it was run, and not taken from a cache or kept in one"
 
 
 def test_rates_of_another_currency_are_read_again_too(tmp_path: Path) -> None:
