@@ -21,7 +21,7 @@ from tradewright.backtest.engine import run
 from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.sizing import PercentEquity
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.evaluation.certificate import FIGURES, ScenarioCertificate
+from tradewright.evaluation.certificate import FIGURES, CertificateRow, ScenarioCertificate, beside
 from tradewright.model.bars import PriceView, Timeframe
 from tradewright.model.certify_limits import CertifyLimits, DeclaredLimits
 from tradewright.model.errors import ConfigError, DataError
@@ -218,6 +218,25 @@ def test_the_page_tells_the_verdict_every_figure_and_no_address() -> None:
     assert "<script>" in page
     assert len(page) < 100_000, "no library of charts where there is none"
     assert "Passed" in made(BuyAndHold(), given).page()
+
+
+def test_a_scenario_without_a_trade_is_named_since_it_tests_no_limit() -> None:
+    given = NAMED["scenario_slow_bleed"]
+    never = made(SmaCrossover(fast=2_000, slow=3_000), given)
+    assert (never.passed, never.idle) == (True, (given.id,))
+    assert "Without a trade on 1 of them" in never.page()
+    held = made(BuyAndHold(), given)
+    assert held.idle == ()
+    assert "Without a trade" not in held.page()
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "told"),
+    [(0.0012, 0.001, ("0.12%", "0.10%")), (0.5, 0.25, ("50.0%", "25.0%")), (0.001, 0.001, ("0.1%", "0.1%"))],
+)
+def test_a_figure_beyond_its_limit_never_reads_as_the_limit(value: float, limit: float, told: tuple[str, str]) -> None:
+    row = CertificateRow(scenario="s", figure="max_loss", value=value, limit=limit, passed=value <= limit)
+    assert beside(row) == told
 
 
 def test_the_instrument_of_a_series_divides_finely() -> None:
