@@ -224,7 +224,7 @@ def test_a_scenario_that_is_missing_or_another_one_here_is_named(desk: House, fi
     told = {row.name: row.why for row in found.differences}
     assert (found.holds, {row.part for row in found.differences}) == (False, {"certificate"})
     assert told == {
-        "scenario_halt": "there is no scenario of that name here",
+        "scenario_halt": "there is no scenario of that name here; ask for its file of conf/scenario",
         "scenario_shocky": "the scenario of that name is another one here",
     }
 
