@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from conf.environment import SOURCE
 from conf.scenarios import scenarios
@@ -94,6 +95,12 @@ def test_declared_limits_go_before_the_usual_ones() -> None:
     declared = DeclaredLimits(max_loss=0.1)
     assert declared.over(WIDE) == WIDE.model_copy(update={"max_loss": 0.1})
     assert DeclaredLimits(max_loss=0.0).over(WIDE).max_loss == 0.0
+
+
+@pytest.mark.parametrize("name", ["max_loss", "max_drawdown"])
+def test_a_percentage_is_no_limit(name: str) -> None:
+    with pytest.raises(ValidationError, match="less than or equal to 1"):
+        DeclaredLimits.model_validate({name: 5})
 
 
 def test_a_certificate_without_a_row_has_not_passed() -> None:
