@@ -157,6 +157,9 @@ def test_people_and_scripts_are_told(desk: House, file: Path, public: str) -> No
     kinds = {"file": str, "name": str, "ir_hash": str, "is_written": bool, "package": PACKAGE}
     assert list(misfits(taken.json, kinds)) == []
     assert (taken.status, taken.json["is_written"], taken.json["name"]) == (0, True, "bought")
+    again = say("package", "import", str(file), *settings_of(desk), "--allow-untrusted", "--as", "bought").out
+    (proof,) = [line for line in again.splitlines() if line.startswith("prove what it says")]
+    assert f"verify {file} --allow-untrusted" in proof
     (desk.conf / "strategy" / "bought.yaml").unlink()
 
 

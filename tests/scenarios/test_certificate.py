@@ -220,6 +220,10 @@ def test_the_page_tells_the_verdict_every_figure_and_no_address() -> None:
     page = made(BuyAndHold(), given, limits=WIDE.model_copy(update={"max_loss": 0.1})).page()
     assert "Failed" in page
     assert page.count("FAIL ") == 1
+    assert "Loss (max 10.0%)" in page
+    assert "Time in market (max 100.0%)" in page
+    told = made(BuyAndHold(), given).model_copy(update={"parameters": {"fast": 10.0, "stop": 0.06, "of": "SPY"}}).page()
+    assert "fast=10, stop=0.06, of=SPY" in told
     assert given.id in page
     assert "http" not in page.replace("http-equiv", "")
     assert "<script>" in page

@@ -20,6 +20,7 @@ VERSION = "1"
 
 FIGURES = ("max_loss", "max_drawdown", "max_turnover", "max_time_in_market")
 """The limits, in the order of the rows."""
+_TITLES = ("Loss", "Drawdown", "Turnover", "Time in market")
 
 
 class CertificateRow(FrozenModel):
@@ -149,10 +150,14 @@ class ScenarioCertificate(FrozenModel):
             None,
             certificate=self,
             lines=list(self._lines()),
+            limits=[(name, told(figure, limit)) for name, (figure, limit) in zip(_TITLES, self.limits, strict=True)],
         )
 
     def _facts(self) -> dict[str, str]:
-        parameters = ", ".join(f"{name}={value}" for name, value in self.parameters.items())
+        plain = {
+            name: f"{value:.12g}" if isinstance(value, float) else value for name, value in self.parameters.items()
+        }
+        parameters = ", ".join(f"{name}={value}" for name, value in plain.items())
         hashes = {"identity": self.identity, "code": self.code, "engine": self.engine, "terms": self.terms}
         return {
             "kind": self.kind,
