@@ -154,10 +154,8 @@ class ScenarioCertificate(FrozenModel):
         )
 
     def _facts(self) -> dict[str, str]:
-        plain = {
-            name: f"{value:.12g}" if isinstance(value, float) else value for name, value in self.parameters.items()
-        }
-        parameters = ", ".join(f"{name}={value}" for name, value in plain.items())
+        said = {name: f"{value:.12g}" if isinstance(value, float) else value for name, value in self.parameters.items()}
+        parameters = ", ".join(f"{name}={value}" for name, value in said.items())
         hashes = {"identity": self.identity, "code": self.code, "engine": self.engine, "terms": self.terms}
         return {
             "kind": self.kind,
