@@ -318,6 +318,12 @@ def yaml_files(folder: Path) -> list[Path]:
     return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
+def unread_files(folder: Path) -> list[Path]:
+    """The files of a conf folder that end with ``.yml``, which nothing reads, sorted; hidden ones are none."""
+    found = (path for path in folder.rglob("*.yml") if path.is_file())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
 def groups(folder: Path | None = None) -> list[str]:
     """All groups, nested ones as ``backtest/costs``."""
     folder = folder or conf_folder()

@@ -114,6 +114,7 @@ def demand_fit(document: ScenarioDocument, tier: str) -> None:
         what = f"{document.id} has {document.instruments} series"
         raise ConfigError(what, where="scenario", remedy="name a scenario of one; certify takes panels")
     if document.duration_bars > MOST_BARS[tier]:
-        what = f"{document.id} has {document.duration_bars:,} bars, {tier} takes at most {MOST_BARS[tier]:,}"
-        remedy = "shorten duration_bars" + (", or run the full test" if tier == "t0" else "")
+        name = "quick" if tier == "t0" else "full"
+        what = f"{document.id} has {document.duration_bars:,} bars, the {name} test takes at most {MOST_BARS[tier]:,}"
+        remedy = "shorten duration_bars" + (", or take the full test: --full" if tier == "t0" else "")
         raise ConfigError(what, where="scenario", remedy=remedy, code="TOO_MANY_BARS")

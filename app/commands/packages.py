@@ -130,7 +130,9 @@ def import_(
     def show(output: Output, done: Imported) -> object:
         output.line(f"{done.file}: {'written' if done.is_written else 'is there already, the same'}")
         output.line("tradewright trade and the schedules trade every strategy of conf/strategy, this one too")
-        output.next("prove what it says", "package", "verify", str(file))
+        said = (("--allow-unsigned", allow_unsigned), ("--allow-untrusted", allow_untrusted))
+        admitted = [option for option, is_given in said if is_given]
+        output.next("prove what it says", "package", "verify", str(file), *admitted)
         return done
 
     run_operation(as_json, act, show)
@@ -145,6 +147,10 @@ def show_(file: PackageFile, overrides: Overrides = None, as_json: Json = False)
         return found
 
     run_operation(as_json, act, _show)
+
+
+def _money(value: object, currency: str) -> str:
+    return f"{value:,.4f} {currency}" if isinstance(value, float) else f"{value} {currency}"
 
 
 def _told(certificate: ShownCertificate | None) -> str:
@@ -172,7 +178,7 @@ def _show(output: Output, found: Shown) -> object:
             for row in told.data
         ),
         *((f"orders {row.instrument}", f"{row.orders}, {row.fills} fills") for row in told.expected.orders),
-        ("net_profit", f"{told.expected.metrics.get('net_profit')} {told.expected.currency}"),
+        ("net_profit", _money(told.expected.metrics.get("net_profit"), told.expected.currency)),
         ("max_drawdown", told.expected.metrics.get("max_drawdown")),
         ("trials", f"{done.trials}, as told by who made it"),
         ("verdict", f"{done.verdict}: {done.text}"),
@@ -226,6 +232,15 @@ def list_(overrides: Overrides = None, as_json: Json = False) -> None:
     run_operation(as_json, act, show)
 
 
+def _shortened(one: str, other: str) -> tuple[str, str]:
+    """Two different texts; where both are numbers that six digits tell apart, in so many."""
+    try:
+        short = (f"{float(one):.6g}", f"{float(other):.6g}")
+    except ValueError:
+        return one, other
+    return short if short[0] != short[1] else (one, other)
+
+
 @package.command()
 def compare(
     one: Annotated[str, typer.Argument(callback=named, help="NAME@VERSION, or NAME for its newest")],
@@ -247,8 +262,12 @@ def compare(
             output.line("their backtests ran under other settings or another span, so figures do not compare alone")
         for title in ("rules", "parameters", "figures"):
             rows = [(row.name, row.one, row.other) for row in getattr(found, title)]
-            if rows:
-                output.table(title, (title, found.one, found.other), rows)
+            if title == "rules" and rows:
+                sides = [(found.one if mine else found.other, rule) for rule, mine, _ in rows]
+                output.table(title, ("only in", "rule"), sides)
+            elif rows:
+                short = [(name, *_shortened(one, two)) for name, one, two in rows]
+                output.table(title, (title, found.one, found.other), short)
         return found
 
     run_operation(as_json, act, show)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,7 +57,7 @@ def certify(
 
 
 def _certificate(output: Output, made: ScenarioCertificate) -> None:
-    from tradewright.evaluation.certificate import told
+    from tradewright.evaluation.certificate import beside, told
     from tradewright.evaluation.formatting import count
 
     for found in made.look_ahead:
@@ -65,15 +66,18 @@ def _certificate(output: Output, made: ScenarioCertificate) -> None:
     body = []
     for each in made.scenarios:
         rows = [row for row in made.rows if row.scenario == each.scenario]
-        cells = [f"{'FAIL ' if not row.passed else ''}{told(row.figure, row.value)}" for row in rows]
+        cells = [f"{'FAIL ' if not row.passed else ''}{beside(row)[0]}" for row in rows]
         body.append((each.scenario, each.trades, f"{each.total_return:+.1%}", *cells))
     limits = [f"max {told(row.figure, row.limit)}" for row in made.rows[:4]]
     body.append(("limit", "", "", *limits))
     header = ("scenario", "trades", "return", "loss", "drawdown", "turnover", "time in market")
     output.table(made.strategy, header, body)
     for row in made.failed:
-        said = f"{row.figure} is {told(row.figure, row.value)}, the limit is {told(row.figure, row.limit)}"
-        output.line(f"FAIL {row.scenario}: {said}")
+        value, limit = beside(row)
+        output.line(f"FAIL {row.scenario}: {row.figure} is {value}, the limit is {limit}")
+    if made.idle:
+        among = f"{len(made.idle)} of {count(len(made.scenarios), 'scenario')}"
+        output.line(f"no trade on {among}, where no limit was put to the test")
     verdict = "passed" if made.passed else f"failed: {count(len(failed), 'figure')} beyond the limit"
     output.line(f"{verdict}; certificate {made.certificate_hash[:16]}")
 
@@ -89,7 +93,9 @@ def generate(overrides: Overrides = None, scenario: Only = None, as_json: Json =
 
     def show(output: Output, rows: list[GeneratedRow]) -> object:
         for row in rows:
-            output.line(f"{row.scenario}: {row.bars:,} bars {'written' if row.written else 'unchanged'}: {row.folder}")
+            output.line(f"{row.scenario}: {row.bars:,} bars {'written' if row.written else 'unchanged'}")
+        if rows:
+            output.line(f"stored below {Path(rows[0].folder).parent.parent}")
         return {"datasets": rows}
 
     run_operation(as_json, act, show)
@@ -131,13 +137,25 @@ def show(
         return shown(desk_settings_of(overrides), name)
 
     def tell(output: Output, found: ShownScenario) -> object:
-        rows = {**found.document, "scenario_hash": found.row.scenario_hash, "dataset": found.row.state}
-        output.table(found.row.scenario, ("key", "value"), list(rows.items()))
+        values = {**found.document, "scenario_hash": found.row.scenario_hash, "dataset": found.row.state}
+        rows = [row for name, value in values.items() for row in _written(name, value)]
+        output.table(found.row.scenario, ("key", "value"), rows)
         if found.manifest:
             output.table("manifest", ("key", "value"), list(found.manifest.items()))
         return found
 
     run_operation(as_json, act, tell)
+
+
+def _written(name: str, value: object) -> Iterator[tuple[str, object]]:
+    """A value as a file of ``conf/scenario`` has it, each event in a row of its own."""
+    if isinstance(value, list | tuple) and any(isinstance(part, dict) for part in value):
+        for place, part in enumerate(value):
+            yield from _written(f"{name}[{place}]", part)
+    elif isinstance(value, dict):
+        yield name, ", ".join(f"{key}: {part}" for key, part in value.items() if part is not None)
+    else:
+        yield name, value
 
 
 @group.command()

@@ -9,6 +9,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from conf.environment import conf_folder
 from strategies.documents import LIBRARY
 from tradewright.dsl.check import Checked, check, compiled
 from tradewright.dsl.document import json_schema
@@ -54,11 +55,20 @@ def text_of(file: Path) -> str:
             raise ConfigError(f"larger than {MAX_BYTES} bytes", where=str(file), remedy="split it")
         return file.read_bytes().decode("utf-8")
     except OSError as error:
-        remedy = "name a file that is there"
+        remedy = _file_of(file) or "name a file that is there"
         raise ConfigError(f"the file cannot be read: {error.strerror}", where=str(file), remedy=remedy) from error
     except UnicodeDecodeError as error:
         remedy = "save it as UTF-8"
         raise ConfigError(f"no UTF-8 text at byte {error.start}", where=str(file), remedy=remedy) from error
+
+
+def _file_of(name: Path) -> str:
+    """What to do where a strategy's name stands for its file; empty where it is none."""
+    with suppress(ConfigError):
+        known = conf_folder() / "strategy" / f"{name}.yaml"
+        if name.parent == Path() and known.is_file():
+            return f"name its file: {known}"
+    return ""
 
 
 def check_files(files: list[Path], bars: int | None) -> list[CheckedFile]:

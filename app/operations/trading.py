@@ -330,7 +330,10 @@ def explain(settings: Settings, name: str, *, everything: bool = False) -> Listi
     """
     with Container(settings) as house:
         account = account_in_force(settings, house.ledger)
-        if name == NEWEST_ORDER and (newest := house.ledger.attempts.newest(1, account)):
+        if name == NEWEST_ORDER:
+            if not (newest := house.ledger.attempts.newest(1, account)):
+                remedy = "tradewright intents lists what was asked for; tradewright trade --once asks and sends"
+                raise LedgerError("there is no order yet", where=NEWEST_ORDER, remedy=remedy)
             name = newest[-1].ref
         walks = explain_in(house.ledger, name)
         in_force = {row.intent_id for row in house.ledger.decisions.intents(name, account)}

@@ -112,6 +112,11 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path, name: str) -> None:
         assert set(said.json["error"]) == {"code", "what", "where", "remedy"}
 
 
+def test_a_strategy_s_name_in_the_place_of_its_file_is_told_the_file() -> None:
+    assert say("dsl", "check", "buy_and_hold", "--json").json["error"]["remedy"].endswith("strategy/buy_and_hold.yaml")
+    assert say("dsl", "check", "nobody", "--json").json["error"]["remedy"] == "name a file that is there"
+
+
 def test_the_tables_of_the_page_are_those_of_the_code() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert page(text) == text, "run python -m tests.dsl.write_page"

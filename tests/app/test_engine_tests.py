@@ -120,6 +120,8 @@ def test_the_command(settings: Settings, tmp_path: Path) -> None:
     assert "from the cache" in say("scenarios", "test", strategy, str(file), root, "--fees-bps", "2").out
     refused = say("scenarios", "test", strategy, "scenario_halt", root, "--json")
     assert (refused.status, refused.json["error"]["code"]) == (1, "TOO_MANY_BARS")
+    assert "the quick test takes at most 1,000" in refused.json["error"]["what"]
+    assert refused.json["error"]["remedy"].endswith("--full")
     file.write_text(json.dumps({**QUICK, "seed": "x"}))
     wrong = say("scenarios", "test", strategy, str(file), root, "--json").json["error"]
     assert wrong["code"] == "SCENARIO_INVALID"

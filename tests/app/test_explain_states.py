@@ -93,6 +93,12 @@ def test_a_name_that_nobody_has_is_refused(settings: Settings, ledger: Ledger, n
     assert (caught.value.where, caught.value.remedy) == (name, "tradewright orders")
 
 
+def test_the_newest_order_of_a_ledger_without_one_is_refused_with_what_makes_one(settings: Settings) -> None:
+    with pytest.raises(LedgerError, match="there is no order yet") as caught:
+        trading.explain(settings, "newest")
+    assert "tradewright trade --once" in caught.value.remedy
+
+
 @pytest.mark.parametrize("verdict", [Verdict.REVIEW, Verdict.REJECT])
 @pytest.mark.parametrize("said", [None, False])
 def test_before_there_is_an_order_the_decision_is_told(

@@ -120,6 +120,9 @@ def test_a_comparison_tells_rules_parameters_and_figures(tmp_path: Path) -> None
     assert (same["other"], same["same_meaning"], same["similarity"]) == ("cross@3", True, 1.0)
     assert same["rules"] == same["parameters"] == same["figures"] == []
     assert "cross@1 and cross@3: the same meaning" in say("package", "compare", "cross@1", "cross@3", root).out
+    told = say("package", "compare", "cross@1", "cross@2", root).out.splitlines()
+    sides = [line.split()[0] for line in told if " if " in line and "sell" in line]
+    assert sides == ["cross@1", "cross@2"], "each rule once, beside the version that has it"
     wrong = say("package", "compare", "cross@9", "cross", root, "--json")
     assert (wrong.status, "cross@2" in wrong.json["error"]["remedy"]) == (1, True)
 

@@ -157,6 +157,9 @@ def test_people_and_scripts_are_told(desk: House, file: Path, public: str) -> No
     kinds = {"file": str, "name": str, "ir_hash": str, "is_written": bool, "package": PACKAGE}
     assert list(misfits(taken.json, kinds)) == []
     assert (taken.status, taken.json["is_written"], taken.json["name"]) == (0, True, "bought")
+    again = say("package", "import", str(file), *settings_of(desk), "--allow-untrusted", "--as", "bought").out
+    (proof,) = [line for line in again.splitlines() if line.startswith("prove what it says")]
+    assert f"verify {file} --allow-untrusted" in proof
     (desk.conf / "strategy" / "bought.yaml").unlink()
 
 
@@ -224,7 +227,7 @@ def test_a_scenario_that_is_missing_or_another_one_here_is_named(desk: House, fi
     told = {row.name: row.why for row in found.differences}
     assert (found.holds, {row.part for row in found.differences}) == (False, {"certificate"})
     assert told == {
-        "scenario_halt": "there is no scenario of that name here",
+        "scenario_halt": "there is no scenario of that name here; ask for its file of conf/scenario",
         "scenario_shocky": "the scenario of that name is another one here",
     }
 

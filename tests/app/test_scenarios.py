@@ -44,6 +44,9 @@ def test_generate_check_list_and_show(root: str, tmp_path: Path) -> None:
     shown = say("scenarios", "show", "scenario_halt", root, "--json").json
     assert shown["manifest"]["scenario_hash"] == shown["row"]["scenario_hash"]
     assert say("scenarios", "show", "scenario_hal", root, "--json").json["error"]["remedy"].startswith("did you mean")
+    lines = say("scenarios", "show", "scenario_halt", root).out.splitlines()
+    assert any(line.startswith("events[0]") and "kind: halt, at: " in line for line in lines)
+    assert not any("{" in line for line in lines), "no values as Python writes them"
     shutil.rmtree(tmp_path / "data" / "scenarios" / "scenario_halt")
     said = say("scenarios", "check", root, "--json")
     assert (said.status, said.json) == (1, {"problems": [{"scenario": "scenario_halt", "problem": "is not stored"}]})

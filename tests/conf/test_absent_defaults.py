@@ -58,6 +58,14 @@ def test_what_needs_no_strategy_works_without_the_file(conf: Path) -> None:
     assert [name for name, each in found.items() if isinstance(each, ConfigProblems)] == []
 
 
+def test_a_file_that_nothing_reads_is_told_and_no_hidden_one(tmp_path: Path) -> None:
+    conf = conf_copy(tmp_path, ("sma_crossover",))
+    (conf / "strategy" / "own.yml").write_text("id: own\n")
+    (conf / "strategy" / ".own.yml").write_text("id: own\n")
+    (problem,) = check((), conf)
+    assert (problem.file, "only files that end with .yaml are read" in problem.rule) == ("conf/strategy/own.yml", True)
+
+
 @pytest.mark.parametrize("group", [group for group in CHOSEN if group != "strategy"])
 def test_every_default_of_the_list_is_told_alike(group: str, tmp_path: Path) -> None:
     conf = conf_copy(tmp_path)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from conf.environment import SOURCE
 from conf.scenarios import scenarios
@@ -21,7 +22,7 @@ from tradewright.backtest.engine import run
 from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.sizing import PercentEquity
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.evaluation.certificate import FIGURES, ScenarioCertificate
+from tradewright.evaluation.certificate import FIGURES, CertificateRow, ScenarioCertificate, beside
 from tradewright.model.bars import PriceView, Timeframe
 from tradewright.model.certify_limits import CertifyLimits, DeclaredLimits
 from tradewright.model.errors import ConfigError, DataError
@@ -94,6 +95,12 @@ def test_declared_limits_go_before_the_usual_ones() -> None:
     declared = DeclaredLimits(max_loss=0.1)
     assert declared.over(WIDE) == WIDE.model_copy(update={"max_loss": 0.1})
     assert DeclaredLimits(max_loss=0.0).over(WIDE).max_loss == 0.0
+
+
+@pytest.mark.parametrize("name", ["max_loss", "max_drawdown"])
+def test_a_percentage_is_no_limit(name: str) -> None:
+    with pytest.raises(ValidationError, match="less than or equal to 1"):
+        DeclaredLimits.model_validate({name: 5})
 
 
 def test_a_certificate_without_a_row_has_not_passed() -> None:
@@ -213,11 +220,34 @@ def test_the_page_tells_the_verdict_every_figure_and_no_address() -> None:
     page = made(BuyAndHold(), given, limits=WIDE.model_copy(update={"max_loss": 0.1})).page()
     assert "Failed" in page
     assert page.count("FAIL ") == 1
+    assert "Loss (max 10.0%)" in page
+    assert "Time in market (max 100.0%)" in page
+    told = made(BuyAndHold(), given).model_copy(update={"parameters": {"fast": 10.0, "stop": 0.06, "of": "SPY"}}).page()
+    assert "fast=10, stop=0.06, of=SPY" in told
     assert given.id in page
     assert "http" not in page.replace("http-equiv", "")
     assert "<script>" in page
     assert len(page) < 100_000, "no library of charts where there is none"
     assert "Passed" in made(BuyAndHold(), given).page()
+
+
+def test_a_scenario_without_a_trade_is_named_since_it_tests_no_limit() -> None:
+    given = NAMED["scenario_slow_bleed"]
+    never = made(SmaCrossover(fast=2_000, slow=3_000), given)
+    assert (never.passed, never.idle) == (True, (given.id,))
+    assert "Without a trade on 1 of them" in never.page()
+    held = made(BuyAndHold(), given)
+    assert held.idle == ()
+    assert "Without a trade" not in held.page()
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "told"),
+    [(0.0012, 0.001, ("0.12%", "0.10%")), (0.5, 0.25, ("50.0%", "25.0%")), (0.001, 0.001, ("0.1%", "0.1%"))],
+)
+def test_a_figure_beyond_its_limit_never_reads_as_the_limit(value: float, limit: float, told: tuple[str, str]) -> None:
+    row = CertificateRow(scenario="s", figure="max_loss", value=value, limit=limit, passed=value <= limit)
+    assert beside(row) == told
 
 
 def test_the_instrument_of_a_series_divides_finely() -> None:

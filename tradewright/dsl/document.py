@@ -240,6 +240,8 @@ def _keys(group: str) -> set[str]:
     return {field.alias or name for name, field in model.model_fields.items()} if model else set()
 
 
+_MISSING = {"metadata": "write metadata: {}", "timeframe": "write timeframe: null, or such as timeframe: 1h"}
+"""What to write for a mandatory key whose right value is not obvious."""
 _UNIONS = frozenset({"int", "float", "ParameterRange", "[key]"})
 _PARAMETER = "must be a number, or {value: ..., min: ..., max: ...}"
 
@@ -254,7 +256,8 @@ def _problem(source: Source, row: Mapping[str, Any]) -> Problem:
         message = f"there is no key {str(loc[-1])!r} here"
         hints = (Hint(text=f"did you mean {near[0]!r}?" if near else "remove it", path="" if near else path),)
     elif kind == "missing":
-        message, hints = f"the key {str(loc[-1])!r} is missing", (Hint(text=f"write {loc[-1]}:"),)
+        right = _MISSING.get(str(loc[-1]), f"write {loc[-1]}:")
+        message, hints = f"the key {str(loc[-1])!r} is missing", (Hint(text=right),)
     elif kind == "enum" and isinstance(row["input"], str):
         hints = _actions(row["input"], path)
     elif loc[0] == "params" and len(loc) == 2 and "[key]" not in row["loc"]:
@@ -350,7 +353,9 @@ def _fits(value: float, bounds: Bounds, path: str, wrong: Any) -> list[Problem]:
         whole = round(value)
         return list(wrong(f"{value} is no whole number", f"write {whole}", path, whole, path))
     if not _within(value, bounds):
-        nearest = bounds.least if value < bounds.least else bounds.most
+        nearest, hint = bounds.least if value < bounds.least else bounds.most, "write {:g}"
+        if path.removeprefix("params.").removesuffix(".value").endswith("_pct") and _within(value / 100, bounds):
+            nearest, hint = value / 100, f"a fraction of 1: write {{:g}} for {value:g} percent"
         told = f"{value} is not between {bounds.least:g} and {bounds.most:g}"
-        return list(wrong(told, f"write {nearest:g}", path, nearest, path))
+        return list(wrong(told, hint.format(nearest), path, nearest, path))
     return []

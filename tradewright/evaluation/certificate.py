@@ -20,6 +20,7 @@ VERSION = "1"
 
 FIGURES = ("max_loss", "max_drawdown", "max_turnover", "max_time_in_market")
 """The limits, in the order of the rows."""
+_TITLES = ("Loss", "Drawdown", "Turnover", "Time in market")
 
 
 class CertificateRow(FrozenModel):
@@ -96,6 +97,12 @@ class ScenarioCertificate(FrozenModel):
         """The rows beyond their limits."""
         return tuple(row for row in self.rows if not row.passed)
 
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """The scenarios without a closed trade or a moment in the market, on which no limit was put to the test."""
+        there = {row.scenario for row in self.rows if row.figure == "max_time_in_market" and row.value > 0}
+        return tuple(each.scenario for each in self.scenarios if not each.trades and each.scenario not in there)
+
     def content(self) -> dict[str, object]:
         """Everything, the verdict included, as plain values."""
         return {**self.model_dump(mode="json"), "passed": self.passed}
@@ -143,10 +150,12 @@ class ScenarioCertificate(FrozenModel):
             None,
             certificate=self,
             lines=list(self._lines()),
+            limits=[(name, told(figure, limit)) for name, (figure, limit) in zip(_TITLES, self.limits, strict=True)],
         )
 
     def _facts(self) -> dict[str, str]:
-        parameters = ", ".join(f"{name}={value}" for name, value in self.parameters.items())
+        said = {name: f"{value:.12g}" if isinstance(value, float) else value for name, value in self.parameters.items()}
+        parameters = ", ".join(f"{name}={value}" for name, value in said.items())
         hashes = {"identity": self.identity, "code": self.code, "engine": self.engine, "terms": self.terms}
         return {
             "kind": self.kind,
@@ -158,7 +167,7 @@ class ScenarioCertificate(FrozenModel):
     def _lines(self) -> Iterator[tuple[CertifiedScenario, list[tuple[CertificateRow, str, str]]]]:
         for each in self.scenarios:
             rows = [row for row in self.rows if row.scenario == each.scenario]
-            yield each, [(row, told(row.figure, row.value), told(row.figure, row.limit)) for row in rows]
+            yield each, [(row, *beside(row)) for row in rows]
 
 
 def certificate_rows(scenario: str, metrics: Metrics, limits: CertifyLimits) -> list[CertificateRow]:
@@ -175,6 +184,12 @@ def certificate_rows(scenario: str, metrics: Metrics, limits: CertifyLimits) -> 
     ]
 
 
-def told(figure: str, value: float) -> str:
+def told(figure: str, value: float, places: int = 1) -> str:
     """A figure or its limit for people: a share in percent, a turnover in multiples of the equity."""
-    return f"{value:,.1f} x" if figure == "max_turnover" else percent(value, 1)
+    return f"{value:,.{places}f} x" if figure == "max_turnover" else percent(value, places)
+
+
+def beside(row: CertificateRow) -> tuple[str, str]:
+    """A figure and its limit for people, in so many places that one beyond its limit differs from it."""
+    texts = [(told(row.figure, row.value, places), told(row.figure, row.limit, places)) for places in (1, 2, 4, 8, 16)]
+    return texts[0] if row.passed else next((pair for pair in texts if pair[0] != pair[1]), texts[-1])

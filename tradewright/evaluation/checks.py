@@ -137,8 +137,10 @@ def ruin(case: CheckInput) -> Iterator[Finding]:
 def no_trades(case: CheckInput) -> Iterator[Finding]:
     """Nothing was bought or sold."""
     if case.metrics.fills == 0:
-        orders = count(case.metrics.orders, "order")
-        yield Finding("NO_TRADES", Severity.CRITICAL, f"Nothing was filled ({orders} sent); there is nothing to judge.")
+        orders, bars = count(case.metrics.orders, "order"), count(len(case.result.equity), "bar")
+        why = "" if case.metrics.orders else f" No rule held, or a window is longer than the {bars}."
+        message = f"Nothing was filled ({orders} sent); there is nothing to judge.{why}"
+        yield Finding("NO_TRADES", Severity.CRITICAL, message)
 
 
 def loss(case: CheckInput) -> Iterator[Finding]:

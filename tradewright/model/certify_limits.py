@@ -8,7 +8,8 @@ from pydantic import Field
 
 from tradewright.model.base import FrozenModel
 
-Loss = Annotated[float, Field(ge=0, le=10)]
+Loss = Annotated[float, Field(ge=0, le=1)]
+"""A fraction; one above 1 would be no limit, such as 5 where 5 percent are meant."""
 Turnover = Annotated[float, Field(ge=0, le=1_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 

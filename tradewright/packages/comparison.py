@@ -54,7 +54,7 @@ def certificate_differences(said: ScenarioCertificate, found: ScenarioCertificat
         if other == each:
             continue
         if other is None:
-            told, reason = "none", "there is no scenario of that name here"
+            told, reason = "none", "there is no scenario of that name here; ask for its file of conf/scenario"
         elif other.scenario_hash != each.scenario_hash:
             told, reason = other.scenario_hash[:16], "the scenario of that name is another one here"
         else:
