@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.peer import walk
+from strategies.buy_and_hold import BuyAndHold
 from tradewright.backtest.decisions import decide, replay
 from tradewright.backtest.engine import run
 from tradewright.backtest.lookahead import look_ahead
@@ -87,7 +88,7 @@ def test_a_decision_that_is_too_much_for_the_compiler_is_told_as_that() -> None:
     """Forty different windows are within the limits of a document, and beyond the depth of the compiler."""
     space: dict[str, Callable[[], None]] = {}
     source = "def deep():\n    raise RecursionError('maximum recursion depth exceeded')\n"
-    exec(compile(source, "/lib/numba/core/compiler.py", "exec"), space)  # noqa: S102
-    with pytest.raises(StrategyError, match="more windows, features and conditions than the compiler takes"):
-        with located_errors(Broken(divided)):
-            space["deep"]()
+    exec(compile(source, "/lib/numba/core/compiler.py", "exec"), space)
+    too_much = pytest.raises(StrategyError, match="more windows, features and conditions than the compiler takes")
+    with too_much, located_errors(BuyAndHold()):
+        space["deep"]()
