@@ -178,7 +178,7 @@ def _show(output: Output, found: Shown) -> object:
         ("net_profit", f"{told.expected.metrics.get('net_profit')} {told.expected.currency}"),
         ("max_drawdown", told.expected.metrics.get("max_drawdown")),
         ("trials", f"{done.trials}, as told by who made it"),
-        ("verdict", f"{done.verdict}: {done.text}"),
+        ("verdict", f"{done.verdict}, as told by who made it: {done.text}"),
         ("certificate", _told(found.certificate)),
     ]
     if done.void:
