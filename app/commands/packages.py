@@ -12,7 +12,8 @@ from app.commands.options import Json, Overrides, desk_settings_of, named, setti
 from app.output import DONE, FAILED, Output, run_operation
 
 if TYPE_CHECKING:
-    from app.operations.packages import Imported, KeyReply, Shown, ShownCertificate, Verified
+    from app.operations.package_certificates import ShownCertificate
+    from app.operations.packages import Imported, KeyReply, Shown, Verified
     from app.operations.saved_strategies import Comparison, SavedReply
     from conf.schema.settings import Settings
     from tradewright.catalog.saved_strategies import SavedStrategy
@@ -156,11 +157,13 @@ def _money(value: object, currency: str) -> str:
 def _told(certificate: ShownCertificate | None) -> str:
     if certificate is None:
         return "none"
-    on = f"on {certificate.scenarios} synthetic markets"
-    if certificate.passed:
-        return f"passed {on}"
-    told = "; ".join(certificate.beyond) or "it looks ahead"
-    return f"FAILED {on}: {told}"
+    on = f"on {certificate.scenarios} synthetic markets with {certificate.trades} trades"
+    told = f"passed {on}, under its own limits"
+    if not certificate.passed:
+        told = f"FAILED {on}: {'; '.join(certificate.beyond) or 'it looks ahead'}"
+    if certificate.beyond_here:
+        told += f". BEYOND the limits of this project: {'; '.join(certificate.beyond_here)}"
+    return f"{told}. LEFT OUT: {', '.join(certificate.left_out)}" if certificate.left_out else told
 
 
 def _show(output: Output, found: Shown) -> object:
@@ -181,7 +184,7 @@ def _show(output: Output, found: Shown) -> object:
         ("net_profit", _money(told.expected.metrics.get("net_profit"), told.expected.currency)),
         ("max_drawdown", told.expected.metrics.get("max_drawdown")),
         ("trials", f"{done.trials}, as told by who made it"),
-        ("verdict", f"{done.verdict}: {done.text}"),
+        ("verdict", f"{done.verdict}, as told by who made it: {done.text}"),
         ("certificate", _told(found.certificate)),
     ]
     if done.void:

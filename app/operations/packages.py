@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app.operations.actors import actor_name
+from app.operations.package_certificates import ShownCertificate, told_certificate
 from app.operations.saved_strategies import Tested, backtest_of, save_tested
 from app.operations.trading import opened_ledger
 from app.operations.variants import RESERVED, place
@@ -31,7 +32,6 @@ from tradewright.dsl.check import compiled
 from tradewright.dsl.document import VERSION, StrategyDocument
 from tradewright.dsl.layout import renamed
 from tradewright.dsl.program import Program
-from tradewright.evaluation.certificate import ScenarioCertificate
 from tradewright.model.clock import SystemClock
 from tradewright.model.errors import StoreError, TradewrightError
 from tradewright.model.hashing import SCHEMA_VERSION, content_hash
@@ -52,21 +52,6 @@ class KeyReply:
 
     file: str
     public_key: str
-
-
-@dataclass(frozen=True)
-class ShownCertificate:
-    """What a scenario certificate says.
-
-    Args:
-        scenarios: how many it was made on.
-        beyond: the figures beyond their limits, as ``SCENARIO, FIGURE``.
-    """
-
-    certificate_hash: str
-    passed: bool
-    scenarios: int
-    beyond: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -239,14 +224,7 @@ def _shown(settings: Settings, file: Path, package: Package) -> Shown:
         certificate = package.certified()
     except PackageRefused as error:
         raise error.at(str(file)) from error
-    return Shown(str(file), package.manifest, trust, signer, public, _summary(certificate))
-
-
-def _summary(certificate: ScenarioCertificate | None) -> ShownCertificate | None:
-    if certificate is None:
-        return None
-    beyond = tuple(f"{row.scenario}, {row.figure}" for row in certificate.failed)
-    return ShownCertificate(certificate.certificate_hash, certificate.passed, len(certificate.scenarios), beyond)
+    return Shown(str(file), package.manifest, trust, signer, public, told_certificate(certificate, settings.certify))
 
 
 def verify(settings: Settings, file: Path, admitted: Admission) -> Verified:
@@ -268,7 +246,8 @@ def verify(settings: Settings, file: Path, admitted: Admission) -> Verified:
         if certificate:
             here = [known[row.scenario] for row in certificate.scenarios if row.scenario in known]
             again = certified(used, document, program, here, certificate.limits)
-            found += certificate_differences(certificate, again)
+            made_with = package.manifest.engine.digest
+            found += certificate_differences(certificate, again, document.certify, made_with)
     holds = not any(row.part != "engine" for row in found)
     return Verified(holds, shown, found)
 
@@ -343,7 +322,7 @@ def import_package(settings: Settings, file: Path, admitted: Admission, name: st
     place(path, text.encode())
     try:
         _record(settings, path, told)
-    except TradewrightError:
+    except BaseException:  # Ctrl-C too: what the audit log does not hold is not kept
         path.unlink()
         raise
     return Imported(display_path(path, conf_folder()), wanted, program.hash, True, told)

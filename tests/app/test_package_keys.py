@@ -148,3 +148,16 @@ def test_the_catalog_stands_beside_the_ledger_and_never_in_its_file(desk: House)
 
     own, server = f"sqlite:///{desk.root / CATALOG_FILE}", "postgresql+psycopg2://user@host/name"
     assert [of(None), of("sqlite:////tmp/ledger.sqlite3"), of(server)] == [own, own, server]
+
+
+def test_a_key_that_is_not_whole_is_not_kept(desk: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_number: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    settings = compose((f"storage.root={desk.root}",))
+    with monkeypatch.context() as patch:
+        patch.setattr("app.operations.packages.os.fsync", full)
+        with pytest.raises(PackageRefused, match="No space left"):
+            packages.make_key(settings, tmp_path / "new.key")
+    assert list(tmp_path.iterdir()) == []
+    assert packages.make_key(settings, tmp_path / "new.key").public_key

@@ -199,7 +199,7 @@ def test_a_package_carries_the_certificate_of_its_strategy(file: Path) -> None:
     again = say("certify", "ma_crossover", "--json")
     assert (shown["passed"], shown["scenarios"], shown["beyond"]) == (True, len(again.json["scenarios"]), [])
     assert shown["certificate_hash"] == again.json["certificate_hash"]
-    assert f"passed on {shown['scenarios']} synthetic markets" in say("package", "show", str(file)).out
+    assert f"passed on {shown['scenarios']} synthetic markets with" in say("package", "show", str(file)).out
 
 
 def test_a_certificate_that_was_made_up_is_found(file: Path, key: Path, tmp_path: Path) -> None:
@@ -211,6 +211,39 @@ def test_a_certificate_that_was_made_up_is_found(file: Path, key: Path, tmp_path
     assert not found.holds
     assert {(row.part, row.name.split(", ")[1]) for row in found.differences} == {("certificate", "max_drawdown")}
     assert all("does not tell what it was made of" in row.why for row in found.differences)
+
+
+def test_a_certificate_of_another_strategy_or_engine_is_found(file: Path, key: Path, tmp_path: Path) -> None:
+    def other(told: dict[str, Any]) -> None:
+        told.update(identity="00" * 32, kind="better", version="9")
+
+    found = verify(elsewhere(tmp_path), recertified(file, key, tmp_path, other), ANYBODY)
+    assert [row.name for row in found.differences] == ["version", "kind", "identity"]
+    path = recertified(file, key, tmp_path, lambda told: told.update(engine="00" * 32))
+    assert [row.name for row in verify(elsewhere(tmp_path), path, ANYBODY).differences] == ["engine"]
+
+
+def test_limits_and_scenarios_that_the_maker_chose_are_told(file: Path, key: Path, tmp_path: Path) -> None:
+    """A certificate under wide limits, on the one market that suits, passed: beside the limits of here it did not."""
+
+    def chosen(told: dict[str, Any]) -> None:
+        one = told["scenarios"][0]["scenario"]
+        told["scenarios"] = told["scenarios"][:1]
+        told["rows"] = [{**row, "limit": 9.0} for row in told["rows"] if row["scenario"] == one]
+        told["rows"][2].update(limit=1e6)
+        told["rows"][3].update(limit=1.0)
+        told["limits"] = {"max_loss": 9.0, "max_drawdown": 9.0, "max_turnover": 1e6, "max_time_in_market": 1.0}
+
+    path = recertified(file, key, tmp_path, chosen)
+    strict = compose(("certify.max_time_in_market=0.0", "certify.max_turnover=0"))
+    told = packages.show(strict, path).certificate
+    assert told is not None
+    (one,) = {row.partition(", ")[0] for row in told.beyond_here}
+    assert (told.passed, told.scenarios, told.trades > 0, told.limits.max_loss) == (True, 1, True, 9.0)
+    assert told.beyond_here == (f"{one}, max_turnover", f"{one}, max_time_in_market")
+    assert len(told.left_out) == 18
+    said = say("package", "show", str(path), "certify.max_time_in_market=0.0").out
+    assert f"BEYOND the limits of this project: {one}, max_time_in_market. LEFT OUT: scenario_" in said
 
 
 def test_a_scenario_that_is_missing_or_another_one_here_is_named(desk: House, file: Path, tmp_path: Path) -> None:
@@ -242,13 +275,16 @@ def test_a_certificate_beyond_its_limits_travels_and_says_so(file: Path, key: Pa
 
     path = recertified(file, key, tmp_path, worse)
     assert verify(elsewhere(tmp_path), path, ANYBODY).holds
-    assert "FAILED on 19 synthetic markets: scenario_" in say("package", "show", str(path)).out
+    assert re.search(
+        "FAILED on 19 synthetic markets with [0-9]+ trades: scenario_", say("package", "show", str(path)).out
+    )
 
 
 def test_another_engine_is_told_and_is_no_fault_while_the_results_are_equal(
     file: Path, key: Path, tmp_path: Path
 ) -> None:
-    path = forged(file, key, tmp_path, lambda told: told["engine"].update(digest="00" * 32, numba="0.1"))
+    before = recertified(file, key, tmp_path, lambda told: told.update(engine="00" * 32, code="other"))
+    path = forged(before, key, tmp_path, lambda told: told["engine"].update(digest="00" * 32, numba="0.1"))
     found = verify(elsewhere(tmp_path), path, ANYBODY)
     assert [(row.part, row.name) for row in found.differences] == [("engine", "numba"), ("engine", "digest")]
     assert found.holds
@@ -355,15 +391,16 @@ def test_another_document_is_never_overwritten(desk: House, file: Path, tmp_path
     shutil.copy(DOCUMENT, own)
 
 
+@pytest.mark.parametrize("error", [LedgerError("the disk is full"), KeyboardInterrupt(), OSError(28, "full")])
 def test_what_cannot_be_recorded_is_not_kept(
-    desk: House, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: House, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     def full(_settings: Settings) -> None:
-        raise LedgerError("the disk is full")
+        raise error
 
     before = sorted(path.name for path in (desk.conf / "strategy").iterdir())
     monkeypatch.setattr(packages, "opened_ledger", full)
-    with pytest.raises(LedgerError):
+    with pytest.raises(type(error)):
         import_package(elsewhere(tmp_path), file, ANYBODY, "third")
     assert sorted(path.name for path in (desk.conf / "strategy").iterdir()) == before
 

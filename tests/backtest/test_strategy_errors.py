@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from benchmarks.peer import walk
+from strategies.buy_and_hold import BuyAndHold
 from tradewright.backtest.decisions import decide, replay
 from tradewright.backtest.engine import run
 from tradewright.backtest.lookahead import look_ahead
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.strategy_errors import located_errors
 from tradewright.backtest.sweep import sweep
 from tradewright.model.bars import Floats
 from tradewright.model.errors import StrategyError
@@ -80,3 +82,13 @@ def test_an_error_from_elsewhere_is_not_blamed_on_the_strategy(monkeypatch: pyte
     monkeypatch.setattr(Broken, "parameters", fails)
     with pytest.raises(RuntimeError, match="not the decision"):
         replay(Broken(misspelt), BARS, np.zeros(len(BARS.ts)))
+
+
+def test_a_decision_that_is_too_much_for_the_compiler_is_told_as_that() -> None:
+    """Forty different windows are within the limits of a document, and beyond the depth of the compiler."""
+    space: dict[str, Callable[[], None]] = {}
+    source = "def deep():\n    raise RecursionError('maximum recursion depth exceeded')\n"
+    exec(compile(source, "/lib/numba/core/compiler.py", "exec"), space)
+    too_much = pytest.raises(StrategyError, match="more windows, features and conditions than the compiler takes")
+    with too_much, located_errors(BuyAndHold()):
+        space["deep"]()

@@ -315,6 +315,10 @@ def lists() -> Iterator[Case]:
     yield "no document", packed(unsigned(strategy_yaml=None)), "MISSING_FILE"
     yield "no configuration", packed(unsigned(configuration_json=None)), "MISSING_FILE"
     yield "a certificate that is not listed", packed(unsigned(certificate_json=b"{}")), "UNLISTED_FILE"
+    for key, rows in (("data", ("data",)), ("orders", ("expected", "orders"))):
+        yield f"{key} that stand twice", with_manifest(lambda told, r=rows: doubled(told, *r)), "DUPLICATE_NAME"  # type: ignore[misc]
+    currency = manifest_of(lambda told: told["expected"]["metrics"].update(currency="GBP"))
+    yield "a currency among the figures", packed(unsigned(manifest_json=currency)), "BAD_VALUE"
     for what, text in (("none", b"{}"), ("of another strategy", certificate("other")), ("made better", better())):
         yield f"a certificate that is {what}", written(package(certificate=text), None), "BAD_CERTIFICATE"
     yield "another document", packed(unsigned(strategy_yaml=TEXT.replace("10", "11").encode())), "WRONG_HASH"
@@ -324,6 +328,14 @@ def lists() -> Iterator[Case]:
     yield "another configuration", packed(unsigned(configuration_json=other)), "WRONG_HASH"
     only = manifest_of(lambda told: told.update(configuration_hash=HASH, id="0" * 32))
     yield "the hash of another configuration", packed(unsigned(manifest_json=only)), "BAD_VALUE"
+
+
+def doubled(told: Plain, *path: str) -> None:
+    """List the first row of a list twice, once with another value."""
+    for part in path[:-1]:
+        told = told[part]
+    first = told[path[-1]][0]
+    told[path[-1]].insert(0, {**first, "sha256": "cd" * 32})
 
 
 def signatures() -> Iterator[Case]:

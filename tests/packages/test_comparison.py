@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from runtime.packages import fills_hash
+from tests.packages.hostile import certificate
 from tests.packages.support import HASH, START, package
 from tradewright.backtest.result import FILL
-from tradewright.packages.comparison import differences
+from tradewright.evaluation.certificate import ScenarioCertificate
+from tradewright.model.certify_limits import DeclaredLimits
+from tradewright.packages.comparison import certificate_differences, differences
 from tradewright.packages.manifest import DataFingerprint
 
 TOLD = package().manifest
@@ -90,3 +93,10 @@ def test_every_value_of_a_fill_and_every_bars_time_is_in_the_hash() -> None:
         hashes.add(fills_hash(result(changed, none)))
     assert len(hashes) == 7 + len(FILL.names or ())
     assert len(HASH) == len(hashes.pop()) == 64
+
+
+def test_a_certificate_keeps_the_limits_that_its_document_declares() -> None:
+    said = ScenarioCertificate.restored(certificate("ma_crossover").decode())
+    rows = certificate_differences(said, said, DeclaredLimits(max_loss=0.05, max_turnover=9.0), said.engine)
+    assert [(row.part, row.name, row.said, row.found) for row in rows] == [("certificate", "max_loss", "0.1", "0.05")]
+    assert certificate_differences(said, said, DeclaredLimits(), said.engine) == ()

@@ -137,6 +137,7 @@ def test_a_text_is_read_back_and_no_other_one() -> None:
     forged: list[dict[str, object]] = [
         {"passed": True}, {"passed": True, "rows": rows}, {"passed": True, "rows": softer},
         {"passed": True, "rows": fewer}, {"passed": 0}, {"colour": 1}, {"limits": {}}, {"rows": 3},
+        {"scenarios": told["scenarios"] * 20},
     ]  # fmt: skip
     for change in forged:
         with pytest.raises(DataError):

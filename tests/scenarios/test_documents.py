@@ -111,6 +111,14 @@ CROSSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"family": "vol_cluster", "params": {"mu": 9.0, "omega": 1.0, "alpha": 0.5, "beta": 0.4}}, ("params", "mu")),
     ({"hours": {"weekdays_only": True, "start": "21:00", "end": "14:00"}}, ("hours", "start")),
     ({"hours": {"weekdays_only": True, "start": "14:00", "end": "14:30"}}, ("hours", "end")),
+    ({"timeframe": "1d", "duration_bars": 82_546}, ("duration_bars",)),
+    ({"timeframe": "1d", "events": [{"kind": "halt", "at": 9, "bars": 82_100}]}, ("duration_bars",)),
+    ({"timeframe": "1m", "duration_bars": 90_000, "hours": {"weekdays_only": False, "start": "00:00", "end": "00:01"}},
+     ("duration_bars",)),
+    ({"events": [{"kind": "halt", "at": 9, "bars": 2_500_001}] * 2}, ("events",)),
+    ({"duration_bars": 2_000_000, "timeframe": "1m", "instruments": 3}, ("instruments",)),
+    ({"events": [{"kind": "split", "at": 9, "ratio": 0.01}, {"kind": "split", "at": 99, "ratio": 0.01},
+                 {"kind": "split", "at": 199, "ratio": 0.5}]}, ("events",)),
 ]  # fmt: skip
 
 

@@ -145,6 +145,28 @@ def test_over_the_whole_grid_of_parameters_every_price_is_a_price(family: str) -
     assert checked >= 8
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("family", "params", "event", "times"),
+    [
+        ("trend", {"drift": 0.0, "sigma": 2000.0}, {"kind": "squeeze", "bars": 10, "loud_bars": 300, "loud": 20.0}, 50),
+        ("vol_cluster", {"mu": 0.0, "omega": 1e6, "alpha": 0.9, "beta": 0.99},
+         {"kind": "squeeze", "bars": 10, "loud_bars": 300, "loud": 20.0}, 1),
+        ("shock_mix", {"p_jump": 1.0, "jump_mu": 5000.0, "jump_sigma": 5000.0},
+         {"kind": "squeeze", "bars": 10, "loud_bars": 300, "loud": 20.0}, 9),
+        ("trend", {"drift": 1.0, "sigma": 40.0}, {"kind": "gap", "size": 9.0}, 50),
+    ],
+)  # fmt: skip
+def test_events_that_pile_up_make_no_price_beyond_the_bound(
+    family: str, params: dict[str, Any], event: dict[str, Any], times: int
+) -> None:
+    given = document(family, params=params, events=[{**event, "at": 10}] * times)
+    (series,) = generate(given)
+    assert list(problems(given, series)) == []
+    prices = np.stack([series.bars.open, series.bars.high, series.bars.low, series.bars.close])
+    assert np.abs(np.log(prices / given.price)).max() <= MOST_LEVEL + 1e-4
+
+
 def test_a_wrong_dataset_is_told() -> None:
     given = document()
     (series,) = generate(given)

@@ -242,6 +242,9 @@ def check_allocation_compiles(strategy: Allocation) -> None:
 
 def _uncompilable(strategy: Strategy | Allocation, error: Exception) -> StrategyError:
     """The compiler's error in words of the author, with the line that it names."""
+    if isinstance(error, RecursionError):
+        what = "it cannot be compiled: it has more windows, features and conditions than the compiler takes"
+        return strategy_error(strategy, what, "write fewer or shorter rules, with fewer different windows")
     code = decision_of(strategy).__code__
     text = _COLOUR.sub("", str(error))
     lines = [int(line) for name, line in _PLACE.findall(text) if Path(name).name == Path(code.co_filename).name]

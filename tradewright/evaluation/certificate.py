@@ -116,7 +116,7 @@ class ScenarioCertificate(FrozenModel):
         """The certificate of a :meth:`canonical_json`.
 
         Raises:
-            DataError: another text, or a verdict that does not follow from the figures.
+            DataError: another text, a scenario that stands twice, or a verdict that does not follow from the figures.
         """
         try:
             plain = json.loads(text)
@@ -127,6 +127,7 @@ class ScenarioCertificate(FrozenModel):
         rows = {(each.scenario, name) for each in made.scenarios for name in FIGURES}
         limits = made.limits.model_dump()
         sound = {(row.scenario, row.figure) for row in made.rows} == rows and len(made.rows) == len(rows)
+        sound = sound and len({each.scenario for each in made.scenarios}) == len(made.scenarios)
         sound = sound and all(row.limit == limits[row.figure] for row in made.rows)
         sound = sound and all(row.passed is (row.value <= row.limit) for row in made.rows)
         if not sound or told is not made.passed or made.canonical_json() != text:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tradewright.evaluation.certificate import ScenarioCertificate
 from tradewright.model.base import FrozenModel
+from tradewright.model.certify_limits import CertifyLimits, DeclaredLimits
 from tradewright.packages.manifest import DataFingerprint, Engine, Expected, Manifest
 
 
@@ -40,11 +41,15 @@ def differences(
     return (*causes, *code, *_orders(manifest.expected, found, why), *_metrics(manifest.expected, found, why))
 
 
-def certificate_differences(said: ScenarioCertificate, found: ScenarioCertificate) -> tuple[PackageDifference, ...]:
+def certificate_differences(
+    said: ScenarioCertificate, found: ScenarioCertificate, declared: DeclaredLimits, engine: str
+) -> tuple[PackageDifference, ...]:
     """All that differs between the certificate of a package and the one that was made again.
 
     Args:
         found: of the scenarios that are defined here, under the limits of the package.
+        declared: the limits of the document, which no certificate of it may leave out.
+        engine: the digest of the engine of the package's backtest, whose certificate was made with it too.
     """
     why = "another engine" if said.engine != found.engine else "the package does not tell what it was made of"
     rows = []
@@ -70,11 +75,23 @@ def certificate_differences(said: ScenarioCertificate, found: ScenarioCertificat
             name = f"{row.scenario}, {row.figure}"
             one, two = repr(row.value), repr(value)
             rows.append(PackageDifference(part="certificate", name=name, said=one, found=two, why=why))
-    for name in ("look_ahead", "parameters", "terms"):
+    names = ["version", "kind", "parameters", "look_ahead", "terms"]
+    names += ["identity", "code"] if said.engine == found.engine else []  # which are of the engine too
+    for name in names:
         one, two = (str(getattr(each, name)) for each in (said, found))
         if one != two:
             rows.append(PackageDifference(part="certificate", name=name, said=one, found=two, why=why))
-    return tuple(rows)
+    if said.engine != engine:
+        reason = "the certificate is of another engine than the backtest of the same package"
+        rows.append(PackageDifference(part="certificate", name="engine", said=said.engine, found=engine, why=reason))
+    return (*rows, *_limits(said.limits, declared))
+
+
+def _limits(said: CertifyLimits, declared: DeclaredLimits) -> Iterator[PackageDifference]:
+    for name, limit in declared.model_dump(exclude_none=True).items():
+        if (one := getattr(said, name)) != limit:
+            why = "the document declares another limit"
+            yield PackageDifference(part="certificate", name=name, said=repr(one), found=repr(limit), why=why)
 
 
 def _engines(said: Engine, found: Engine) -> Iterator[PackageDifference]:

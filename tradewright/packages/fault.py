@@ -63,7 +63,7 @@ MEANING: Mapping[PackageFault, str] = {
     PackageFault.TOO_MANY_FILES: "there are at most five files",
     PackageFault.NOT_A_PLAIN_FILE: "each is a plain file: no link, device, pipe, folder or extension",
     PackageFault.BAD_NAME: "each has one of the five names: no paths, no code, no pickles",
-    PackageFault.DUPLICATE_NAME: "none stands or is listed twice",
+    PackageFault.DUPLICATE_NAME: "no file stands or is listed twice, nor the bars or orders of an instrument",
     PackageFault.FILE_TOO_LARGE: "none is larger than a file of its name may be",
     PackageFault.NOT_CANONICAL: "archive and JSON have their one form: order, headers, paddings, white space, values",
     PackageFault.MISSING_FILE: "manifest, document and configuration are there, and every file that is listed",
@@ -81,7 +81,8 @@ MEANING: Mapping[PackageFault, str] = {
     PackageFault.BAD_DOCUMENT: "the document has no error and refers to no setting or variable, in a comment neither",
     PackageFault.OTHER_MEANING: "name and meaning of the document are those of the manifest",
     PackageFault.BAD_CONFIGURATION: "the settings are those that a package may carry, and what it needs is defined",
-    PackageFault.BAD_CERTIFICATE: "its certificate is of this strategy, and the verdict follows from the figures",
+    PackageFault.BAD_CERTIFICATE: "its certificate is of this strategy, has each scenario once, and the verdict "
+    "follows from the figures",
     PackageFault.NO_DOCUMENT: "only a document is exported and saved, no strategy in Python",
     PackageFault.NOT_PORTABLE: "only what another machine can read is exported",
     PackageFault.NAME_TAKEN: "nothing is overwritten: no other strategy, no file that is no package",

@@ -181,6 +181,14 @@ def read_manifest(content: bytes) -> Manifest:
         raise refusal(PackageFault.DUPLICATE_NAME, "a file is listed twice", f"{MANIFEST}, files")
     if not {DOCUMENT, CONFIGURATION} <= set(manifest.listed()):
         raise refusal(PackageFault.MISSING_FILE, f"{DOCUMENT} or {CONFIGURATION} is not listed", f"{MANIFEST}, files")
+    bars = [(row.use, row.instrument, row.timeframe) for row in manifest.data]
+    orders = [row.instrument for row in manifest.expected.orders]
+    for key, names in (("data", bars), ("expected.orders", orders)):
+        if len(set(names)) != len(names):
+            raise refusal(PackageFault.DUPLICATE_NAME, "an instrument is listed twice", f"{MANIFEST}, {key}")
+    if "currency" in manifest.expected.metrics:
+        what = "it is no figure, and stands beside them"
+        raise refusal(PackageFault.BAD_VALUE, what, f"{MANIFEST}, expected.metrics.currency")
     made = package_id(
         manifest.name, manifest.version, manifest.ir_hash, manifest.configuration_hash, manifest.created_at
     )

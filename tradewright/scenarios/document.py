@@ -12,12 +12,23 @@ from pydantic import Field, RootModel, TypeAdapter
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import FrozenModel
 from tradewright.model.hashing import content_hash
-from tradewright.scenarios.events import AnyEvent, CorrelationShift, Delisting, Event, LimitDown, WeekendGap, last_bar
+from tradewright.scenarios.events import (
+    AnyEvent,
+    CorrelationShift,
+    Delisting,
+    Event,
+    LimitDown,
+    Split,
+    WeekendGap,
+    last_bar,
+)
 
 VERSION = "0.1"
 SCHEMA_ID = f"urn:tradewright:scenario-document:{VERSION}"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MOST_BARS, MOST_SERIES = 5_000_000, 50
+MOST_SPLIT = 10_000.0
+"""All splits of a document together, in either direction; beyond it prices would meet the bound of their level."""
 MOST_DRIFT = 8.0
 """A drift of more deviations is no market, and would break the guard of 25 of them."""
 
@@ -239,6 +250,12 @@ def broken_rules(document: ScenarioDocument) -> Iterator[BrokenRule]:
     for key, drift, sigma in _drifts(document):
         if abs(drift) > MOST_DRIFT * sigma:
             yield BrokenRule(key, drift, f"must be at most {MOST_DRIFT:g} times the deviation of a bar, {sigma:g}")
+    if document.duration_bars * document.instruments > MOST_BARS:
+        rule = f"times duration_bars, {document.duration_bars:,}, must be at most {MOST_BARS:,} bars of all series"
+        yield BrokenRule(("instruments",), document.instruments, rule)
+    ratios = [math.log(event.ratio) for event in document.events if isinstance(event, Split)]
+    if sum(map(abs, ratios)) > math.log(MOST_SPLIT):
+        yield BrokenRule(("events",), "split", f"all ratios together must be a factor of at most {MOST_SPLIT:,.0f}")
     for place, event in enumerate(document.events):
         for name, value, rule in _wrong_event(document, event):
             yield BrokenRule(("events", str(place), name), value, rule)

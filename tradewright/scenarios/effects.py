@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewright.model.bars import Floats, Timeframe, Times
-from tradewright.scenarios.document import BrokenRule, ScenarioDocument
+from tradewright.scenarios.document import MOST_BARS, BrokenRule, ScenarioDocument
 from tradewright.scenarios.events import (
     Bleed,
     CorrelationShift,
@@ -31,6 +31,8 @@ from tradewright.scenarios.streams import stream
 DAY_NS = 86_400_000_000_000
 START_DAY = 19_723
 """Monday, 1 January 2024, in days since 1970: where every dataset begins."""
+END_DAY = 102_268
+"""1 January 2250: no bar of a dataset starts then or later; a moment in nanoseconds ends in 2262."""
 _MONDAY_OF_1970 = 3
 _LOCKED_VOLUME = 0.01
 
@@ -118,6 +120,25 @@ def _limit_down(event: LimitDown, ts: Times, made: Effects) -> None:
         made.volume[whole] *= _LOCKED_VOLUME
 
 
+def too_long(document: ScenarioDocument) -> Iterator[BrokenRule]:
+    """What would take more time than there is, or more memory than it is worth, told before anything is made.
+
+    Half days count as twice as many days, so that a document that passes never ends after :data:`END_DAY`.
+    """
+    halts = sum(event.bars for event in document.events if isinstance(event, Halt))
+    drawn = sum(round(event.share * document.duration_bars) for event in document.events if isinstance(event, Missing))
+    if halts + drawn > MOST_BARS:
+        rule = f"leave out {halts + drawn:,} bars together, at most {MOST_BARS:,} may be left out"
+        yield BrokenRule(("events",), "halt and missing", rule)
+        return
+    days = math.ceil((document.duration_bars + halts + drawn) / len(_offsets(document)))
+    days *= 2 if any(isinstance(event, HalfDays) for event in document.events) else 1
+    days = days * 7 // 5 + 7 if document.hours is not None and document.hours.weekdays_only else days
+    if days > END_DAY - START_DAY:
+        rule = f"takes {days:,} days, and no bar may start after {END_DAY - START_DAY:,} days, in 2250"
+        yield BrokenRule(("duration_bars",), document.duration_bars, rule)
+
+
 def never_struck(document: ScenarioDocument) -> Iterator[BrokenRule]:
     """The events that depend on the days of a market and never happen on its bars, or not as often as told."""
     ts = bar_starts(document)
@@ -169,9 +190,7 @@ def bar_starts(document: ScenarioDocument) -> Times:
 
 def _grid(document: ScenarioDocument, count: int) -> Times:
     """The first ``count`` starts of the market's hours."""
-    step, (opens, closes) = document.length.seconds, document.hours.minutes if document.hours else (0, 1_440)
-    offsets = np.zeros(1, np.int64) if step == 86_400 else np.arange(opens * 60, closes * 60, step, dtype=np.int64)
-    offsets = offsets[offsets + step <= closes * 60] if step < 86_400 else offsets
+    offsets = _offsets(document)
     halves = [event.every for event in document.events if isinstance(event, HalfDays)]
     days = _days(document, 2 * (count // len(offsets) + 2))
     is_open = np.ones((len(days), len(offsets)), np.bool_)
@@ -179,6 +198,15 @@ def _grid(document: ScenarioDocument, count: int) -> Times:
         is_open[every - 1 :: every, (len(offsets) + 1) // 2 :] = False
     grid = (days[:, None] * 86_400 + offsets)[is_open][:count]
     return grid * 1_000_000_000
+
+
+def _offsets(document: ScenarioDocument) -> npt.NDArray[np.int64]:
+    """The starts of a whole day's bars, in seconds of the day."""
+    step, (opens, closes) = document.length.seconds, document.hours.minutes if document.hours else (0, 1_440)
+    if step == 86_400:
+        return np.zeros(1, np.int64)
+    offsets = np.arange(opens * 60, closes * 60, step, dtype=np.int64)
+    return offsets[offsets + step <= closes * 60]
 
 
 def _days(document: ScenarioDocument, least: int) -> npt.NDArray[np.int64]:

@@ -10,7 +10,7 @@ import numpy as np
 from tradewright.model.bars import Bars, Floats, Times
 from tradewright.model.errors import ConfigError
 from tradewright.scenarios.document import BrokenRule, ScenarioDocument, VolumeModel, broken_rules
-from tradewright.scenarios.effects import Effects, bar_starts, correlations, effects_of, never_struck
+from tradewright.scenarios.effects import Effects, bar_starts, correlations, effects_of, never_struck, too_long
 from tradewright.scenarios.families import MOST_SIGMAS, returns
 from tradewright.scenarios.streams import stream
 
@@ -59,7 +59,7 @@ def generate(document: ScenarioDocument, count: int | None = None) -> list[Serie
 
 def contradictions(document: ScenarioDocument) -> list[BrokenRule]:
     """Everything that is wrong between the keys of a document; such a document is not generated."""
-    return list(broken_rules(document)) or list(never_struck(document))
+    return list(broken_rules(document)) or list(too_long(document)) or list(never_struck(document))
 
 
 def _series(document: ScenarioDocument, ts: Times, number: int) -> Series:
@@ -69,15 +69,16 @@ def _series(document: ScenarioDocument, ts: Times, number: int) -> Series:
     level = np.clip(np.cumsum(moves + jumps), -MOST_LEVEL, MOST_LEVEL)
     closes = _rounded(document.price * np.exp(level))
     opens = np.concatenate([[document.price], closes[:-1]])
+    floor, roof = (_rounded(document.price * np.exp(np.array([end]))) for end in (-MOST_LEVEL, MOST_LEVEL))
     gaps = np.flatnonzero(jumps)
-    opens[gaps] = _rounded(opens[gaps] * np.exp(jumps[gaps]))
+    opens[gaps] = np.clip(_rounded(opens[gaps] * _factor(jumps[gaps])), floor, roof)
     locked = effects.loudness == 0.0
     opens[locked] = closes[locked]
     sigma = law.sigma * effects.loudness
     wicks = np.abs(stream(document.seed, f"wicks {number}").standard_normal((2, len(ts)))) * sigma / 2
     top, bottom = np.maximum(opens, closes), np.minimum(opens, closes)
-    highs = np.maximum(_rounded(top * np.exp(wicks[0])), top)
-    lows = np.minimum(_rounded(bottom * np.exp(-wicks[1])), bottom)
+    highs = np.maximum(np.minimum(_rounded(top * _factor(wicks[0])), roof), top)
+    lows = np.minimum(np.maximum(_rounded(bottom * _factor(-wicks[1])), floor), bottom)
     volume = _volume(document, effects, number)
     most = MOST_SIGMAS * sigma + np.abs(effects.moves + effects.jumps) + _rounding(closes)
     bars = Bars(ts, opens, highs, lows, closes, volume, np.full(len(ts), np.nan))
@@ -104,6 +105,12 @@ def _volume(document: ScenarioDocument, effects: Effects, number: int) -> Floats
 
 def _rounded(prices: Floats) -> Floats:
     return np.maximum(np.round(prices, PLACES), _LEAST)
+
+
+def _factor(moves: Floats) -> Floats:
+    """The factor of a log move, which is never more than from one end of the admitted prices to the other."""
+    made: Floats = np.exp(np.clip(moves, -2 * MOST_LEVEL, 2 * MOST_LEVEL))
+    return made
 
 
 def _rounding(closes: Floats) -> Floats:
