@@ -229,17 +229,17 @@ def test_limits_and_scenarios_that_the_maker_chose_are_told(file: Path, key: Pat
     def chosen(told: dict[str, Any]) -> None:
         one = told["scenarios"][0]["scenario"]
         told["scenarios"] = told["scenarios"][:1]
-        told["rows"] = [{**row, "limit": 9.0} for row in told["rows"] if row["scenario"] == one]
+        told["rows"] = [{**row, "limit": 1.0} for row in told["rows"] if row["scenario"] == one]
         told["rows"][2].update(limit=1e6)
         told["rows"][3].update(limit=1.0)
-        told["limits"] = {"max_loss": 9.0, "max_drawdown": 9.0, "max_turnover": 1e6, "max_time_in_market": 1.0}
+        told["limits"] = {"max_loss": 1.0, "max_drawdown": 1.0, "max_turnover": 1e6, "max_time_in_market": 1.0}
 
     path = recertified(file, key, tmp_path, chosen)
     strict = compose(("certify.max_time_in_market=0.0", "certify.max_turnover=0"))
     told = packages.show(strict, path).certificate
     assert told is not None
     (one,) = {row.partition(", ")[0] for row in told.beyond_here}
-    assert (told.passed, told.scenarios, told.trades > 0, told.limits.max_loss) == (True, 1, True, 9.0)
+    assert (told.passed, told.scenarios, told.trades > 0, told.limits.max_loss) == (True, 1, True, 1.0)
     assert told.beyond_here == (f"{one}, max_turnover", f"{one}, max_time_in_market")
     assert len(told.left_out) == 18
     said = say("package", "show", str(path), "certify.max_time_in_market=0.0").out
