@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
@@ -50,9 +50,9 @@ def group_schema(group: str) -> dict[str, Any]:
         return json_schema()
     if group == "strategy":
         return _strategies()
-    field = _field(group)
-    assert field is not None, "groups() lists it"  # noqa: S101
-    made = _with_references(TypeAdapter(_annotated(field)).json_schema(mode="validation"))
+    field = cast("FieldInfo", _field(group))  # groups() lists those with one
+    values: Any = Annotated[field.annotation, field]
+    made = _with_references(TypeAdapter(values).json_schema(mode="validation"))
     _admit_defaults(made, [path.name for path in (conf_folder() / group).iterdir() if path.is_dir()])
     if group == BY_SYMBOL:
         _lacking(made["$defs"]["Instrument"], ["symbol"])
@@ -73,10 +73,6 @@ def _field(group: str) -> FieldInfo | None:
         found = model.model_fields[part]
         model = found.annotation
     return found
-
-
-def _annotated(field: FieldInfo) -> Any:
-    return Annotated[field.annotation, field]
 
 
 def _headed(schema: dict[str, Any], group: str) -> dict[str, Any]:
