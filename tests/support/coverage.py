@@ -34,6 +34,7 @@ COMPILED = (
         for name in ("lookahead_scan", "orders", "pooled_sets", "set_returns", "sizing", "sound_bars")
     ),
     *(f"backtest/panel/{name}.py" for name in ("actions", "allocation_kernel", "book", "decision_kernel")),
+    "dsl/arithmetic.py",
     "evaluation/resampling.py",
     *(f"fills/{name}.py" for name in ("costs", "rules", "slippage")),
     *(

@@ -6,52 +6,20 @@ Two documents of equal meaning give the same byte code, and so share results and
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from functools import partial
 from types import FunctionType
 from typing import Any, NamedTuple
 
+from tradewright.dsl.arithmetic import greater, is_distance, lesser, quotient, square_root, value_at
 from tradewright.dsl.program import Program
 from tradewright.dsl.terms import FALSE, ROLLING, Op, Term, joined, walk
-from tradewright.model.bars import Floats
 from tradewright.model.strategy import HOLD, NAN, NO_ORDER, Feature, GenerateSignal, order
 
-INFINITE = math.inf
 _INFIX = {
     Op.ADD: "+", Op.SUBTRACT: "-", Op.MULTIPLY: "*", Op.LESS: "<", Op.AT_MOST: "<=", Op.AND: "and", Op.OR: "or",
 }  # fmt: skip
 _NAMED = {Op.DIVIDE: "quotient", Op.LEAST: "lesser", Op.GREATEST: "greater", Op.ABSOLUTE: "abs"}
-
-
-def value_at(column: Floats, i: int) -> float:
-    """A value of a column; NaN before its first bar."""
-    return float(column[i]) if i >= 0 else NAN
-
-
-def quotient(left: float, right: float) -> float:
-    """``left / right``; NaN for a quotient by zero."""
-    return left / right if right != 0.0 else NAN
-
-
-def lesser(left: float, right: float) -> float:
-    """The smaller of two numbers; NaN where one is."""
-    return left if left < right else (right if right <= left else NAN)
-
-
-def greater(left: float, right: float) -> float:
-    """The greater of two numbers; NaN where one is."""
-    return left if left > right else (right if right >= left else NAN)
-
-
-def is_distance(value: float) -> bool:
-    """Whether a price or a distance can be used: above 0 and finite."""
-    return 0.0 < value < INFINITE
-
-
-def square_root(value: float) -> float:
-    """The square root; NaN of NaN."""
-    return math.sqrt(value) if value >= 0.0 else NAN
 
 
 class Lowered(NamedTuple):
