@@ -1,7 +1,9 @@
 """What all assets of a strategy share: key, group, frozen settings, one check, the pool of steps that compute."""
 
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -9,6 +11,20 @@ from assets.home import RESEARCH_POOL
 from assets.metadata import summarised
 from assets.pinned_config import PinnedConfig
 from conf.schema.settings import Settings
+
+_ROOTS = dg.BackfillPolicy.single_run()
+
+
+def root_asset(**terms: Any) -> Callable[..., dg.AssetsDefinition]:
+    """``dg.asset`` of one that needs no other.
+
+    "Materialize all" puts all of these of one policy into one run, whatever their code location, and no run can have
+    ``positions``, which is of the other one, and assets of this one. The parameter for it is a beta of Dagster.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        made: Callable[..., dg.AssetsDefinition] = dg.asset(backfill_policy=_ROOTS, **terms)
+    return made
 
 
 def part_key(name: str, part: str) -> dg.AssetKey:
@@ -34,7 +50,9 @@ def chain_asset(
         check: what ``make`` reports.
     """
 
-    @dg.asset(
+    kind: Callable[..., Callable[..., dg.AssetsDefinition]] = dg.asset if deps else root_asset
+
+    @kind(
         key=part_key(name, described_by.__name__),
         deps=deps,
         group_name=group,

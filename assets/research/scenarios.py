@@ -5,6 +5,7 @@ import dagster as dg
 from assets.home import RESEARCH_POOL
 from assets.metadata import Facts, described, summarised, table
 from assets.pinned_config import PinnedConfig
+from assets.research.chain_asset import root_asset
 from conf.environment import in_project
 from conf.scenarios import scenarios
 from conf.schema.settings import Settings
@@ -27,7 +28,7 @@ def scenario_asset(pinned: PinnedConfig) -> dg.AssetsDefinition:
     """The asset. It needs nothing from outside, and its check blocks what follows it."""
     check = dg.AssetCheckSpec(SANE, asset=DATASETS, description=CHECK, blocking=True)
 
-    @dg.asset(name=DATASETS, group_name="scenarios", op_tags=pinned.tags, pool=RESEARCH_POOL, check_specs=[check])
+    @root_asset(name=DATASETS, group_name="scenarios", op_tags=pinned.tags, pool=RESEARCH_POOL, check_specs=[check])
     def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         """The bars of every scenario of conf/scenario, as `tradewright scenarios generate` stores them."""
         return summarised(context, make_datasets(pinned.verified(context)))

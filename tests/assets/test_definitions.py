@@ -55,6 +55,24 @@ def test_the_graph_is_the_committed_one() -> None:
     assert {job.name for job in execution.resolve_all_job_defs()} >= jobs
 
 
+def root_policies(definitions: dg.Definitions) -> set[dg.BackfillPolicy | None]:
+    """Those of the assets that have no partitions and need no other."""
+    graph = definitions.resolve_asset_graph()
+    nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
+    roots = [node for node in nodes if node.is_materializable and not node.parent_keys and node.partitions_def is None]
+    return {node.backfill_policy for node in roots}
+
+
+def test_everything_can_be_launched_at_once() -> None:
+    """Roots of one policy are put into one run, and no run can have assets of two code locations."""
+    from assets.execution.definitions import execution_definitions
+
+    research, execution = root_policies(research_definitions(())), root_policies(execution_definitions(()))
+    assert research
+    assert execution
+    assert not research & execution
+
+
 def statuses(overrides: tuple[str, ...]) -> dict[str, bool]:
     """Every schedule and sensor of both locations, and whether it runs unless somebody stops it."""
     from assets.execution.definitions import execution_definitions
