@@ -90,7 +90,9 @@ class TestGatewayAway:
         house, port = away
         with pytest.raises(RunFailed, match=rf"job {job}: .*127.0.0.1:{port}") as caught:
             execute(execution_definitions(house.overrides), job, instance)
-        assert "CommandRefused" in str(caught.value), "the actor's answer: it could not carry it out"
+        assert "connection refused (start the gateway" in str(caught.value), (
+            "the actor's answer: it could not carry it out"
+        )
         settings = compose(house.overrides)
         with Container(settings).ledger as ledger:
             assert ledger.broker_journal.last_reconciliation("DU000001") is None

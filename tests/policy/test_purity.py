@@ -9,7 +9,9 @@ import pytest
 
 from tradewright.policy import gate
 
-MODULES = sorted(Path(gate.__file__).parent.glob("*.py"))
+PAGE = "rules_reference"
+"""Writes a page for people, from the source of the limits; nothing that decides imports it."""
+MODULES = sorted(path for path in Path(gate.__file__).parent.glob("*.py") if path.stem != PAGE)
 ALLOWED = {"collections", "dataclasses", "datetime", "decimal", "enum", "operator", "pydantic", "typing", "__future__"}
 FORBIDDEN = {"now", "utcnow", "today", "time", "environ", "getenv", "open", "random", "getcontext", "setcontext"}
 
@@ -34,6 +36,10 @@ def impurities(source: str) -> set[str]:
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_a_module_of_the_gate_is_pure(module: Path) -> None:
     assert impurities(module.read_text(encoding="utf-8")) == set()
+
+
+def test_nothing_that_decides_imports_the_page_of_rules() -> None:
+    assert [path.stem for path in MODULES if PAGE in path.read_text(encoding="utf-8")] == []
 
 
 @pytest.mark.parametrize(
