@@ -180,7 +180,7 @@ def test_a_file_that_is_removed_takes_its_assets_with_it_after_a_reload(house: H
     before = [graph(location(house.overrides)) for location in (research_definitions, execution_definitions)]
     (house.conf / "strategy" / "buy_and_hold.yaml").unlink()
     after = [graph(location(house.overrides)) for location in (research_definitions, execution_definitions)]
-    parts = ("signals", "backtest", "evaluation", "metrics_window", "risk_report", "monte_carlo")
+    parts = ("signals", "backtest", "evaluation", "metrics_window", "risk_report", "monte_carlo", "certificate")
     assert before[0] - after[0] == {f"strategy/buy_and_hold/{part}" for part in parts}
     assert before[1] - after[1] == {"strategy/buy_and_hold/signals"}
     assert all(now < then for now, then in zip(after, before, strict=True))
