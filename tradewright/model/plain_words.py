@@ -18,6 +18,8 @@ _MOMENT = "must be a day or a moment, written 2026-11-20 or 2026-11-20T15:00:00Z
 _LONGEST = 40
 """Characters of a value that are repeated in a rule."""
 _PATTERNS = {
+    r"^ed25519:[A-Za-z0-9+/]{43}=$": "must be a public key as tradewright package key prints it",
+    r"^[0-9a-f]{32}$": "must be 32 digits of 0-9 and a-f",
     r"^[A-Z]{3}$": "must be three capital letters, as USD (ISO 4217)",
     r"^[A-Z]{3,5}$": "must be three to five capital letters, such as USD",
     r"^([01]\d|2[0-3]):[0-5]\d$": "must be a time of day from 00:00 to 23:59, such as 09:30",
