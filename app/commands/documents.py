@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.commands.options import Json
+from app.commands.schemas import SchemaFile, show_schema
 from app.output import DONE, FAILED, Output, run_operation
 
 if TYPE_CHECKING:
@@ -93,27 +94,15 @@ def fmt(
 
 
 @dsl.command()
-def schema(
-    file: Annotated[Path | None, typer.Argument(help="where to write it; shown, when it is left out")] = None,
-    as_json: Json = False,
-) -> None:
+def schema(file: SchemaFile = None, as_json: Json = False) -> None:
     """The JSON Schema of documents, by which editors complete and check them."""
 
-    def act(_output: Output) -> str:
-        from app.operations.documents import schema_text
+    def made() -> dict[str, Any]:
+        from tradewright.dsl.document import json_schema
 
-        text = schema_text()
-        if file is not None:
-            file.write_text(text, encoding="utf-8")
-        return text
+        return json_schema()
 
-    def show(output: Output, text: str) -> object:
-        import json
-
-        output.line(text.rstrip("\n") if file is None else f"wrote {file}")
-        return json.loads(text)
-
-    run_operation(as_json, act, show)
+    show_schema(made, file, as_json=as_json)
 
 
 @dsl.command()

@@ -205,27 +205,3 @@ def run_one(
         return reply
 
     run_operation(as_json, act, tell)
-
-
-@group.command()
-def schema(
-    file: Annotated[Path | None, typer.Argument(help="where to write it; shown, when it is left out")] = None,
-    as_json: Json = False,
-) -> None:
-    """The JSON Schema of scenarios, by which editors complete and check them."""
-
-    def act(_output: Output) -> str:
-        from app.operations.scenarios import schema_text
-
-        text = schema_text()
-        if file is not None:
-            file.write_text(text, encoding="utf-8")
-        return text
-
-    def tell(output: Output, text: str) -> object:
-        import json
-
-        output.line(text.rstrip("\n") if file is None else f"wrote {file}")
-        return json.loads(text)
-
-    run_operation(as_json, act, tell)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import shutil
 from contextlib import suppress
@@ -12,7 +11,6 @@ from pathlib import Path
 from conf.environment import conf_folder
 from strategies.documents import LIBRARY
 from tradewright.dsl.check import Checked, check, compiled
-from tradewright.dsl.document import json_schema
 from tradewright.dsl.explain import Explanation, explain
 from tradewright.dsl.layout import formatted
 from tradewright.dsl.problem import Problem, Severity
@@ -124,11 +122,6 @@ def _rewrite(file: Path, text: str) -> None:
             beside.unlink()
         remedy = "make its folder writable; the file is as it was"
         raise ConfigError(f"it cannot be written: {error.strerror}", where=str(file), remedy=remedy) from error
-
-
-def schema_text() -> str:
-    """The JSON Schema of documents, as the file that editors read."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def examples() -> list[str]:

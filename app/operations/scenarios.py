@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from conf.scenarios import scenarios
@@ -11,7 +10,7 @@ from runtime.container import Container
 from runtime.scenarios import datasets, store_scenarios, wrong_datasets
 from tradewright.evaluation.certificate import ScenarioCertificate
 from tradewright.model.base import FrozenModel
-from tradewright.scenarios.document import ScenarioDocument, json_schema
+from tradewright.scenarios.document import ScenarioDocument
 
 
 class ScenarioRow(FrozenModel):
@@ -122,11 +121,6 @@ def certificate(settings: Settings, names: Sequence[str] = ()) -> ScenarioCertif
     documents = scenarios(names)
     with Container(settings) as house:
         return certificate_of(house, documents)
-
-
-def schema_text() -> str:
-    """The JSON Schema of scenario documents, as the file that editors read."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def _row(house: Container, document: ScenarioDocument) -> ScenarioRow:

@@ -149,10 +149,10 @@ def test_an_allocation_is_certified_in_one_account(conf: Path, root: str) -> Non
 
 
 def test_the_schema_is_that_of_the_file_beside_the_scenarios(tmp_path: Path) -> None:
-    assert say("scenarios", "schema", "--json").json == json_schema()
-    assert say("scenarios", "schema", str(tmp_path / "schema.json")).status == 0
+    assert say("schema", "scenario", "--json").json == json_schema()
+    assert say("schema", "scenario", str(tmp_path / "schema.json")).status == 0
     kept = SOURCE / "conf" / "scenario" / "scenario.schema.json"
     assert (tmp_path / "schema.json").read_text() == kept.read_text(), (
-        "tradewright scenarios schema conf/scenario/scenario.schema.json"
+        "tradewright schema scenario conf/scenario/scenario.schema.json"
     )
     assert json.loads(kept.read_text()) == json_schema()

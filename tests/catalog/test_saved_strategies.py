@@ -116,4 +116,8 @@ def test_both_rooms_stand_in_one_database_of_a_server() -> None:
     Ledger.create(url, ManualClock(NOW)).close()
     with SavedStrategies(url, ManualClock(NOW)) as catalog:
         catalog.save(kept("a"))
-    Ledger.open(url, ManualClock(NOW)).close()
+    with Ledger.open(url, ManualClock(NOW)) as ledger:
+        ledger.audit.append("ann", "IMPORT_PACKAGE", "strategy:a", {})
+        assert ledger.audit.verify_chain() == 1
+    with SavedStrategies(url, ManualClock(NOW)) as catalog:
+        assert [row.name for row in catalog.all()] == ["cross"]

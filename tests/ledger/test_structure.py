@@ -192,11 +192,8 @@ def test_what_is_no_fact_may_change(stuffed: Any, table: str) -> None:
 
 def test_the_versions_are_those_that_alembic_reads() -> None:
     """They are read from the scripts' text, so that an opening of a present ledger needs no Alembic."""
-    from alembic.config import Config
     from alembic.script import ScriptDirectory
 
-    config = Config()
-    config.set_main_option("script_location", str(SCHEMA.folder))
-    read = tuple(script.revision for script in ScriptDirectory.from_config(config).walk_revisions())
+    read = tuple(script.revision for script in ScriptDirectory.from_config(SCHEMA.config()).walk_revisions())
     assert _revisions(SCHEMA.folder) == read
     assert SCHEMA.head() == read[0]

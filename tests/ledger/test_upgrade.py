@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from alembic.config import Config
 from sqlalchemy import text
 
 from tests.ledger.conftest import ENGINES
@@ -40,9 +39,8 @@ def old(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> s
     if is_file:
         database.use_wal()
     with database.write() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(SCHEMA.folder))
-        config.attributes |= {"connection": connection, "version_table": VERSION_TABLE}
+        config = SCHEMA.config()
+        config.attributes["connection"] = connection
         command.upgrade(config, "v0002")
         fill_old(connection)
     database.close()

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, MetaData, Select, column, inspect, select, table
 from sqlalchemy.exc import OperationalError, ProgrammingError
@@ -15,6 +15,11 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from tradewright.database.engine import Database
 from tradewright.model.errors import LedgerError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+SCRIPTS = Path(__file__).parent / "alembic_scripts"
+"""How Alembic runs the migrations of any room, and what a new one begins with."""
 WAL_ATTEMPTS = 250
 """At 20 ms each: as long as the usual busy time-out."""
 
@@ -24,7 +29,7 @@ class Migrations:
     """The migrations of one room.
 
     Args:
-        folder: the Alembic script folder.
+        folder: holds the migrations, in ``versions``.
         version_table: the table that holds the schema version, one per room.
         metadata: the tables of the newest version; a database that lacks one of them, or a column, is refused.
     """
@@ -62,11 +67,9 @@ class Migrations:
 
     def _upgrade(self, connection: Connection, where: str) -> None:
         from alembic import command  # a database of the present version, which is the usual one, needs none of it
-        from alembic.config import Config
 
-        config = Config()
-        config.set_main_option("script_location", str(self.folder))
-        config.attributes |= {"connection": connection, "version_table": self.version_table}
+        config = self.config()
+        config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
         except (OperationalError, ProgrammingError) as error:
@@ -74,6 +77,17 @@ class Migrations:
             if any(sign in text for sign in _OTHER_SCHEMA):
                 raise _half_migrated(text, where) from error
             raise
+
+    def config(self) -> Config:
+        """What Alembic needs to know of these migrations; the connection comes to its attributes."""
+        from alembic.config import Config
+
+        made = Config()
+        made.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+        made.set_main_option("path_separator", "newline")  # a folder may have any other sign in its name
+        made.set_main_option("version_locations", str(self.folder / "versions").replace("%", "%%"))
+        made.attributes |= {"version_table": self.version_table, "metadata": self.metadata}
+        return made
 
     def _refuse_incomplete(self, connection: Connection, where: str) -> None:
         """Refuse tables and columns that are missing although the version says that they are there."""

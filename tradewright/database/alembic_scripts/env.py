@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from alembic import context
 
-from tradewright.ledger.schema import metadata
-
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=context.config.attributes["metadata"],
     version_table=context.config.attributes["version_table"],
     render_as_batch=True,
 )
