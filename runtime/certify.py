@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.exchange_rates import account_currency
 from runtime.research import spec
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.certificate import ScenarioCertificate
 from tradewright.model.allocation import is_allocation
+from tradewright.model.bars import BarKind
 from tradewright.model.certify_limits import CertifyLimits
+from tradewright.model.instrument import Instrument
 from tradewright.research.bars import InstrumentBars
 from tradewright.research.certify import Subject, certify
 from tradewright.research.strategy_check import tried
 from tradewright.scenarios.document import ScenarioDocument
+
+
+def synthetic_terms(settings: Settings, instrument: Instrument) -> BacktestSpec:
+    """The terms of a backtest on a synthetic market, whose bars are quotes where orders fill at bid and ask."""
+    kind = BarKind.QUOTE if settings.backtest.fill.market == "quote_close" else BarKind.TRADE
+    return spec(settings, instrument, kind)
 
 
 def certificate_of(
@@ -36,7 +45,7 @@ def certificate_of(
     settings, chosen = house.settings, house.settings.strategy
 
     def terms(item: InstrumentBars) -> BacktestSpec:
-        return replace(spec(settings, item.instrument), secondary=item.secondary, actions=item.actions)
+        return replace(synthetic_terms(settings, item.instrument), secondary=item.secondary, actions=item.actions)
 
     subject = Subject(chosen.name, house.tested, chosen.values, settings.backtest.timeframe or chosen.timeframe)
     in_one = settings.backtest.account == "shared" or is_allocation(house.tested)

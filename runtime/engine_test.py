@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from runtime.certify import synthetic_terms
 from runtime.container import Container
 from runtime.exchange_rates import account_currency
-from runtime.research import spec
 from strategies.documents import strategy_class
 from tradewright.backtest.cache import run_cached
 from tradewright.backtest.result import BacktestResult
@@ -90,7 +90,7 @@ def engine_test(
     tables = scenario_tables(strategy, document, needs_of([strategy]), currency, house.settings.backtest.prices, stored)
     (item,) = tables.values()
     plain = replace(
-        spec(house.settings, synthetic_instrument("S1", currency)),
+        synthetic_terms(house.settings, synthetic_instrument("S1", currency)),
         costs=BpsCosts(terms.fees_bps),
         slippage=BpsSlippage(terms.slippage_bps),
         bar_delay=terms.bar_delay,

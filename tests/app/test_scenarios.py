@@ -141,6 +141,17 @@ def test_a_strategy_that_looks_ahead_gets_no_certificate(
     assert say("certify", "cheat", root, "--scenario", "scenario_halt").out.startswith("VOID: it looks ahead")
 
 
+def test_orders_at_the_quote_pay_the_spread_of_a_synthetic_market(root: str) -> None:
+    """The same bars, bought at the ask and sold at the bid: half of two basis points each."""
+    ask = ("certify", "buy_and_hold", root, "--scenario", "scenario_halt", "backtest/costs=none", "--json")
+    terms = (
+        ("backtest.fill.market=next_close", "backtest.bar_delay=1"),
+        ("backtest.fill.market=quote_close", "backtest.bar_delay=2"),
+    )
+    middle, quoted = (say(*ask, *each).json["scenarios"][0]["total_return"] for each in terms)
+    assert middle - quoted == pytest.approx(2 * 0.1 * 1e-4, rel=0.1), "a tenth of the equity is held"
+
+
 def test_an_allocation_is_certified_in_one_account(conf: Path, root: str) -> None:
     shutil.copy(SOURCE / "conf" / "strategy" / "equal_weight.yaml", conf / "strategy")
     said = say("certify", "equal_weight", root, "certify.max_drawdown=1", "certify.max_loss=1", "--json")
