@@ -24,6 +24,7 @@ ELSEWHERE = {
     "rehearse": "test_rehearse.py",
     "stream": "test_stream.py",
     **{f"dsl {name}": "test_documents.py" for name in ("check", "explain", "fmt", "schema", "example")},
+    "schema": "test_scenarios.py",
     **{f"scenarios {name}": "test_scenarios.py" for name in ("generate", "list", "show", "check")},
     "scenarios test": "test_engine_tests.py",
     "certify": "test_scenarios.py",

@@ -101,6 +101,8 @@ def switch(name: str) -> str:
 def test_sensors_and_schedules_are_switched_on_and_off(pages: Pages) -> None:
     await_shown(pages, running=False)
     for running in (True, False):
+        if not running:
+            until(lambda: all(has_looked(pages.instance, name) for name in SWITCHED), f"a look of {SWITCHED}", PATIENCE)
         for name in SWITCHED:
             pages.page.run(f"{switch(name)}.click()")
             until(lambda: (name in switched_on(pages.instance)) is running, f"{name}: {running}")  # noqa: B023
@@ -110,6 +112,16 @@ def test_sensors_and_schedules_are_switched_on_and_off(pages: Pages) -> None:
 def switched_on(instance: dg.DagsterInstance) -> set[str]:
     """The sensors and schedules that Dagster itself holds for running."""
     return {state.instigator_name for state in instance.all_instigator_state() if state.is_running}
+
+
+def has_looked(instance: dg.DagsterInstance, name: str) -> bool:
+    """Whether the daemon has written down a look of this sensor or schedule since it was switched on.
+
+    The first look writes back the state that it read when it began; whoever switches off meanwhile finds it on again.
+    """
+    (data,) = (each.instigator_data for each in instance.all_instigator_state() if each.instigator_name == name)
+    assert data is not None
+    return bool(getattr(data, "last_iteration_timestamp", None) or getattr(data, "last_tick_timestamp", None))
 
 
 def await_shown(pages: Pages, *, running: bool) -> None:
