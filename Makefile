@@ -78,6 +78,7 @@ apps: install ## the lab, the monitor and the quality page on loopback
 bench: install ## our speed beside the peers', start-up, and how cost grows
 	$(BIN)/python -m benchmarks.single
 	$(BIN)/python -m benchmarks.sweep
+	$(BIN)/python -m benchmarks.documents
 	$(BIN)/python -m benchmarks.sweep_large
 	$(BIN)/python -m benchmarks.monte_carlo
 	$(BIN)/python -m benchmarks.cache

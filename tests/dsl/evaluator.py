@@ -148,8 +148,8 @@ class Evaluator:
         if name in OF_BARS | OF_CLOSE:
             rest = args if name in OF_BARS else args[1:]
             return self._column(lag, name, *(self._number(each) for each in rest))
-        if name.startswith("session_"):
-            return self._column(lag, name)
+        if name.startswith(("session_", "weekday_", "minute_of_day_", "opening_")):
+            return self._column(lag, name, *(self._number(each) for each in args))
         if name == "volume_average":
             return self._rolled("sma", Syntax("name", "volume"), int(self._number(args[0])), lag)
         if name in ROLLED:

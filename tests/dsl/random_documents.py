@@ -33,6 +33,8 @@ LEAVES = st.one_of(
         lambda f, n: Syntax("call", f, (_name("close"), n)), st.sampled_from(("ema", "rsi", "slope", "roc")), WHOLE
     ),
     st.builds(lambda f, n: Syntax("call", f, (n,)), st.sampled_from(("atr", "volume_average")), WHOLE),
+    st.sampled_from(("weekday_utc", "minute_of_day_new_york", "minute_of_day_asia")).map(lambda f: Syntax("call", f)),
+    st.sampled_from(("opening_high_rth", "opening_low_utc")).map(lambda f: Syntax("call", f, (_number(90.0),))),
 )
 
 

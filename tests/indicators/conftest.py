@@ -10,7 +10,7 @@ HOUR = 3_600_000_000_000
 SHORT = {
     "n": 7, "fast": 5, "slow": 12, "signal": 4, "deviations": 1.5, "atr_window": 5, "rank_window": 30,
     "slope_window": 20, "reach": 3, "lookback": 25, "recent": 6, "usual": 40, "multiplier": 1.5, "tenkan": 4,
-    "kijun": 9, "shift": 6, "smooth": 3, "step": 0.03, "maximum": 0.3,
+    "kijun": 9, "minutes": 90, "shift": 6, "smooth": 3, "step": 0.03, "maximum": 0.3,
 }  # fmt: skip
 """An argument for each name of one: a new indicator with another one needs a line here."""
 

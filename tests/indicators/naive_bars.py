@@ -175,6 +175,27 @@ def session_starts(b, session):
     return found
 
 
+def clock(b, session):
+    """Weekday and minute of the day in columns."""
+    local = [datetime.fromtimestamp(ts / 1e9, ZoneInfo(session.zone)) for ts in b.ts.tolist()]
+    return [float(each.weekday()) for each in local], [60.0 * each.hour + each.minute for each in local]
+
+
+def opening_range(b, minutes, session):
+    """High and low in columns: for each bar, over the opening's bars up to it of the newest session up to it."""
+    dates, rows = session_starts(b, session), []
+    for i in range(len(dates)):
+        day = next((date for date in dates[i::-1] if date is not None), None)
+        opening = []
+        for k in range(i + 1):
+            local = datetime.fromtimestamp(b.ts[k] / 1e9, ZoneInfo(session.zone))
+            since = 60 * (local.hour - session.start.hour) + local.minute - session.start.minute
+            if day is not None and dates[k] == day and since < minutes:
+                opening.append((b.high[k], b.low[k]))
+        rows.append((max(h for h, _ in opening), min(x for _, x in opening)) if opening else (NAN, NAN))
+    return list(zip(*rows, strict=True))
+
+
 def session_vwap(b, session):
     out, paid, traded, day = [], 0.0, 0.0, None
     for date, price, volume in zip(session_starts(b, session), typical(b), b.volume.tolist(), strict=True):

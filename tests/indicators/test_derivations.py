@@ -15,12 +15,14 @@ from tradewright.indicators.catalogue import PIVOTS
 from tradewright.indicators.extremes import donchian, midpoint
 from tradewright.indicators.moving import hma, wma
 from tradewright.indicators.registry import column, columns
-from tradewright.indicators.sessions import ANCHORS
+from tradewright.indicators.sessions import ANCHORS, CLOCKS
 from tradewright.indicators.trend import parabolic_sar, supertrend
 from tradewright.indicators.volatility import keltner
 from tradewright.indicators.volume import money_flow_index
 from tradewright.model.bars import Bars
 from tradewright.model.strategy import Feature
+
+MINUTE = HOUR // 60
 
 SIZE = 600
 
@@ -101,6 +103,35 @@ def test_what_is_anchored_is_equal_to_plain_python(session) -> None:
     for name, line, row in zip(names, lines, expected, strict=True):
         assert_allclose(line, row, rtol=1e-9, err_msg=name)
         assert len(set(line[~np.isnan(line)].tolist())) > 10
+
+
+@pytest.mark.parametrize("session", CLOCKS, ids=lambda session: session.name)
+def test_the_clock_is_that_of_plain_python(session) -> None:
+    """Over both changes of the clocks of a year, in steps that meet every minute of an hour."""
+    bars = make_bars(walk(9_000), step=61 * MINUTE, start=1_704_067_200_000_000_000)
+    lines = columns([Feature(f"{word}_{session.name}") for word in ("weekday", "minute_of_day")], bars)
+    for line, row in zip(lines, naive_bars.clock(bars, session), strict=True):
+        np.testing.assert_array_equal(line, row)
+
+
+@pytest.mark.parametrize("session", ANCHORS, ids=lambda session: session.name)
+def test_the_opening_range_is_that_of_plain_python(session) -> None:
+    bars = make_bars(walk(500, decimals=2), step=25 * MINUTE, start=1_709_888_400_000_000_000)
+    lines = columns([Feature(f"opening_{line}_{session.name}", (90,)) for line in ("high", "low")], bars)
+    for line, row in zip(lines, naive_bars.opening_range(bars, 90, session), strict=True):
+        np.testing.assert_array_equal(line, row)
+        assert len(set(line[~np.isnan(line)].tolist())) > 4
+
+
+def test_an_opening_without_bars_or_with_an_unknown_price_has_no_range_until_the_next_one() -> None:
+    high = np.full(72, 11.0)
+    high[24] = np.nan
+    bars = make_bars(np.full(72, 10.0), high=high)
+    (line,) = columns([Feature("opening_high_utc", (60,))], bars)
+    assert np.isnan(line).tolist() == [24 <= hour < 48 for hour in range(72)]
+    late = Bars(*(np.delete(each, 48) for each in bars))
+    (line,) = columns([Feature("opening_high_utc", (60,))], late)
+    assert np.isnan(line).tolist() == [hour >= 24 for hour in range(71)]
 
 
 def test_the_market_of_these_tests_has_what_is_rare() -> None:

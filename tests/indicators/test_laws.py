@@ -17,7 +17,7 @@ from tradewright.model.bars import Bars, Floats
 from tradewright.model.strategy import Feature
 
 PRICES = ("open", "high", "low", "close")
-CLOCK = re.compile("session_|vwap_|pivot_")
+CLOCK = re.compile("session_|weekday_|minute_of_day_|opening_|vwap_|pivot_")
 """What the time of day decides on."""
 COMPOSED = {"volatility_rank", "regime", "rsi_divergence"}
 """Windows of recursive values: a NaN bar is absent below, and a hole above."""
@@ -115,7 +115,7 @@ def test_another_time_changes_nothing_but_what_the_clock_decides(market: Bars) -
 def test_a_market_that_stands_still_has_constant_indicators() -> None:
     price, volume = np.full(300, 33.123456789012345), np.full(300, 250.0)
     for name, values in table(make_bars(price, high=price, low=price, volume=volume)).items():
-        if not name.startswith("session_"):
+        if not name.startswith(("session_", "weekday_", "minute_of_day_")):
             known = values[np.argmax(~np.isnan(values)) :]
             assert len(known) > 200
             assert_allclose(known, known[0], rtol=1e-12, atol=1e-12, err_msg=name)
@@ -152,9 +152,9 @@ def test_the_others_forget_a_bar_of_nan_as_soon_as_it_leaves_their_window(market
         assert_array_equal(np.delete(values, window), np.delete(whole[name], window), err_msg=name)
 
 
-@pytest.mark.parametrize("name", [each.indicator for each in FEATURES if CLOCK.match(each.indicator)])
-def test_a_session_forgets_the_nan_of_another(market: Bars, name: str) -> None:
-    feature = [Feature(name)]
+@pytest.mark.parametrize("each", [each for each in FEATURES if CLOCK.match(each.indicator)], ids=str)
+def test_a_session_forgets_the_nan_of_another(market: Bars, each: Feature) -> None:
+    feature, name = [each], each.indicator
     whole, holes = table(market, feature)[name], table(_with_hole(market, 130), feature)[name]
     assert_array_equal(holes[:130], whole[:130])
     assert_array_equal(holes[250:], whole[250:])

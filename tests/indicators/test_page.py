@@ -42,10 +42,11 @@ def test_the_first_value_stands_where_the_page_says(name: str) -> None:
 
 def _opening(name: str) -> int:
     """The first bar of the first session, or of the second one for pivot points."""
-    session = re.sub("^(vwap|pivot(_[rs][123])?)_", "", name)
+    session = re.sub("^(vwap|opening_(high|low)|pivot(_[rs][123])?)_", "", name)
     if session == "utc":
         openings = np.flatnonzero(BARS.ts % (24 * HOUR) == 0).tolist()
-        openings.insert(0, 0)
+        if not name.startswith("opening"):  # of a day that began before the first bar
+            openings.insert(0, 0)
     else:
         (inside,) = columns((Feature(f"session_{session}"),), BARS)
         openings = np.flatnonzero(np.diff(inside, prepend=0.0) == 1.0).tolist()

@@ -226,14 +226,14 @@ def _checked_part(function: Callable[..., object]) -> Compiled:
     return compiled
 
 
-def _cutter(count: int) -> Compiled:
-    """A function that makes a tuple of views of the first values of ``count`` columns."""
-    last = count - 1
-    if last == 0:
-        return _checked_part(_called("cut_0", lambda features, stop: (features[0][:stop],)))
-    before = _cutter(last)
-    cut = lambda features, stop: before(features, stop) + (features[last][:stop],)  # noqa: E731, RUF005 - compiles
-    return _checked_part(_called(f"cut_{last}", cut))
+def _cutter(count: int, first: int = 0) -> Compiled:
+    """A function that makes a tuple of views of the first values of ``count`` columns, in halves as the choosers do."""
+    if count == 1:
+        return _checked_part(_called(f"cut_{first}", lambda features, stop: (features[first][:stop],)))
+    half = count // 2
+    head, tail = _cutter(half, first), _cutter(count - half, first + half)
+    cut = lambda features, stop: head(features, stop) + tail(features, stop)  # noqa: E731 - compiles
+    return _checked_part(_called(f"cut_{first}_{count}", cut))
 
 
 def _called(name: str, function: Callable[..., object]) -> Callable[..., object]:
@@ -252,24 +252,28 @@ def _part(function: Callable[..., object], *, cache: bool = False) -> Compiled:
     return compiled
 
 
-def _column_chooser(count: int) -> Compiled:
-    """A function that makes a tuple of ``count`` columns; a tuple's length must be known when it is compiled."""
-    last = count - 1
-    if last == 0:
-        return _part(_called("column_0", lambda columns, row: (columns[row[0]],)))
-    before = _column_chooser(last)
-    choose = lambda columns, row: before(columns, row) + (columns[row[last]],)  # noqa: E731, RUF005 - compiles
-    return _part(_called(f"column_{last}", choose))
+def _column_chooser(count: int, first: int = 0) -> Compiled:
+    """A function that makes a tuple of ``count`` columns; a tuple's length must be known when it is compiled.
+
+    Of halves, and those of halves: the compiler calls itself for each function within another, and forty would be more
+    than Python's stack takes.
+    """
+    if count == 1:
+        return _part(_called(f"column_{first}", lambda columns, row: (columns[row[first]],)))
+    half = count // 2
+    head, tail = _column_chooser(half, first), _column_chooser(count - half, first + half)
+    choose = lambda columns, row: head(columns, row) + tail(columns, row)  # noqa: E731 - compiles
+    return _part(_called(f"column_{first}_{count}", choose))
 
 
-def _value_chooser(count: int) -> Compiled:
-    """A function that makes a tuple of ``count`` numbers."""
-    last = count - 1
-    if last == 0:
-        return _part(_called("value_0", lambda row: (row[0],)))
-    before = _value_chooser(last)
-    choose = lambda row: before(row) + (row[last],)  # noqa: E731, RUF005 - compiles
-    return _part(_called(f"value_{last}", choose))
+def _value_chooser(count: int, first: int = 0) -> Compiled:
+    """A function that makes a tuple of ``count`` numbers, in halves as well."""
+    if count == 1:
+        return _part(_called(f"value_{first}", lambda row: (row[first],)))
+    half = count // 2
+    head, tail = _value_chooser(half, first), _value_chooser(count - half, first + half)
+    choose = lambda row: head(row) + tail(row)  # noqa: E731 - compiles
+    return _part(_called(f"value_{first}_{count}", choose))
 
 
 @functools.cache

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from tradewright.dsl.document import RuleAction, StrategyDocument
+from tradewright.dsl.functions import CLOCKS, OPENINGS, SESSIONS
 from tradewright.dsl.grammar import Syntax, parse
 from tradewright.dsl.lowering import lower
 from tradewright.dsl.program import Program
@@ -13,6 +14,10 @@ from tradewright.dsl.reach import first_bars, reaches
 from tradewright.dsl.reading import EXITS
 from tradewright.model.base import FrozenModel
 
+_PLACES = {
+    "asia": "the session of Asia", "london": "the session of London", "new_york": "the session of New York",
+    "rth": "regular trading hours in New York", "utc": "the day in UTC",
+}  # fmt: skip
 _PHRASES = {
     "ma": "the mean of {0} over {1} bars", "sma": "the mean of {0} over {1} bars",
     "ema": "the exponential mean of {0} over {1} bars", "rsi": "the RSI of {1} bars",
@@ -31,8 +36,11 @@ _PHRASES = {
     "bars_since": "the bars since {0} (of the last {1})", "abs": "the size of {0}",
     "min": "the smaller of {0} and {1}", "max": "the greater of {0} and {1}",
     "crossover": "{0} crosses above {1}", "crossunder": "{0} crosses below {1}",
-    "session_asia": "it is the session of Asia", "session_london": "it is the session of London",
-    "session_new_york": "it is the session of New York", "session_rth": "it is regular trading hours in New York",
+    **{f"session_{name}": f"it is {_PLACES[name]}" for name in SESSIONS},
+    **{f"weekday_{place}": f"the weekday in {shown} (0 is Monday)" for place, shown in CLOCKS.items()},
+    **{f"minute_of_day_{place}": f"the minute of the day in {shown}" for place, shown in CLOCKS.items()},
+    **{f"opening_high_{name}": f"the high of the first {{0}} minutes of {_PLACES[name]}" for name in OPENINGS},
+    **{f"opening_low_{name}": f"the low of the first {{0}} minutes of {_PLACES[name]}" for name in OPENINGS},
 }  # fmt: skip
 """Function -> its words; a test keeps it complete."""
 

@@ -40,6 +40,8 @@ class Unit(StrEnum):
     SCORE = "score"
     RATIO = "ratio"
     BARS = "bars"
+    WEEKDAY = "weekday"
+    MINUTES = "minute of the day"
 
 
 class Argument(NamedTuple):
@@ -77,8 +79,15 @@ CLOSE = Argument("close", Kind.CLOSE)
 X = Argument("x", Kind.NUMBER)
 N = Argument("n", Kind.WINDOW, 1)
 N2 = Argument("n", Kind.WINDOW, 2)
+MINUTES = Argument("minutes", Kind.WINDOW, 1)
 SERIES = ("open", "high", "low", "close", "volume")
 SESSIONS = ("asia", "london", "new_york", "rth")
+CLOCKS = {"asia": "Tokyo", "london": "London", "new_york": "New York", "utc": "UTC"}
+"""Whose wall clock tells the weekday and the time of day."""
+
+OPENINGS = (*SESSIONS, "utc")
+"""Sessions whose first minutes have a high and a low; ``utc`` is the day in UTC."""
+
 _ALL: Reach = lambda _: math.inf  # noqa: E731 - a table of short functions
 
 
@@ -89,6 +98,8 @@ def _window(arguments: Sequence[float]) -> float:
 REACH: dict[str, Reach] = {
     **dict.fromkeys(SERIES, lambda _: 0.0),
     **dict.fromkeys((f"session_{name}" for name in SESSIONS), lambda _: 0.0),
+    **dict.fromkeys((f"{word}_{place}" for word in ("weekday", "minute_of_day") for place in CLOCKS), lambda _: 0.0),
+    **dict.fromkeys((f"opening_{line}_{name}" for line in ("high", "low") for name in OPENINGS), _ALL),
     **dict.fromkeys(("sma", "bbands_upper", "bbands_middle", "bbands_lower", "stddev", "zscore", "slope"), _window),
     **dict.fromkeys(("highest", "lowest", "donchian_upper", "donchian_lower"), _window),
     "roc": lambda arguments: arguments[0],
@@ -221,6 +232,28 @@ FUNCTIONS: Mapping[str, Function] = {
         )
         for name in SESSIONS
     },
+    **{
+        f"weekday_{place}": _numeric(
+            (), Unit.WEEKDAY, _of_bars(f"weekday_{place}"),
+            f"The weekday on which the bar begins, 0 for Monday, by the clock of {shown}.", 0, 6,
+        )
+        for place, shown in CLOCKS.items()
+    },
+    **{
+        f"minute_of_day_{place}": _numeric(
+            (), Unit.MINUTES, _of_bars(f"minute_of_day_{place}"),
+            f"The minute at which the bar begins, 570 for 09:30, by the clock of {shown}.", 0, 1439,
+        )
+        for place, shown in CLOCKS.items()
+    },
+    **{
+        f"opening_{line}_{name}": _numeric(
+            (MINUTES,), Unit.PRICE, _of_bars(f"opening_{line}_{name}"),
+            f"The {most} of the bars that begin in the first minutes of the newest session `{name}`.", 0,
+        )
+        for line, most in (("high", "highest high"), ("low", "lowest low"))
+        for name in OPENINGS
+    },
 }  # fmt: skip
 """Name -> function. Anything else is refused."""
 
@@ -230,7 +263,9 @@ OTHER_NAMES = {
     "mean": "sma", "average": "sma", "std": "stdev", "stddev": "stdev", "cross_over": "crossover",
     "cross_above": "crossover", "cross_below": "crossunder", "shift": "lag", "delay": "lag", "ref": "lag",
     "prev": "lag", "percent_rank": "rank", "percentrank": "rank", "bbands": "bbands_middle", "barssince": "bars_since",
-    "diff": "change", "vol_average": "volume_average", "hour": "session_rth", "weekday": "session_rth",
+    "diff": "change", "vol_average": "volume_average", "weekday": "weekday_utc", "dayofweek": "weekday_utc",
+    "day_of_week": "weekday_utc", "hour": "minute_of_day_utc", "minute": "minute_of_day_utc",
+    "minute_of_day": "minute_of_day_utc", "time": "minute_of_day_utc",
 }  # fmt: skip
 """Names of other languages, for hints."""
 
@@ -238,10 +273,10 @@ AHEAD = frozenset({"lead", "future", "next", "forward", "tomorrow", "peek"})
 """Names by which other languages read bars to come; refused with the reason."""
 
 UNREADABLE = frozenset({
-    "entry", "entry_price", "position", "equity", "cash", "profit", "pnl", "time", "date", "hour", "minute", "day",
-    "weekday", "month", "bar_index", "bid", "ask", "mid", "spread", "vwap",
+    "entry", "entry_price", "position", "equity", "cash", "profit", "pnl", "date", "day", "month", "bar_index", "bid",
+    "ask", "mid", "spread", "vwap",
 })  # fmt: skip
-"""Names that other languages know and no rule can read: the account, the clock, quotes."""
+"""Names that other languages know and no rule can read: the account, the calendar, quotes."""
 
 
 def _ranges() -> dict[str, tuple[float, float]]:

@@ -6,8 +6,8 @@ Two documents of equal meaning give the same byte code, and so share results and
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import partial
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -64,6 +64,51 @@ def _named_operands(term: Term) -> tuple[Term, ...]:
     return () if term.op is Op.COLUMN or term.op in ROLLING else term.args
 
 
+_DEEPEST = 12
+"""Expressions within an expression of the text; a deeper one gets a statement of its own."""
+
+
+def _effort(term: Term) -> int:
+    """How long a term takes, roughly: windows most of all, then values of earlier bars."""
+    terms = list(walk(term, operands=_named_operands))
+    earlier = sum(each.op is Op.COLUMN and bool(each.lags) for each in terms)
+    return len(terms) + 4 * earlier + 1_000 * sum(each.op in ROLLING for each in terms)
+
+
+class _Scope:
+    """How the terms of one function are written: those that several others use by a name, the rest in their place.
+
+    What stands in its place behind an ``and`` is computed only where it decides. Values of earlier bars always stand in
+    their place, and are read again in each.
+    """
+
+    def __init__(self, i: str, *roots: Term) -> None:
+        self.i = i
+        self.texts: dict[Term, str] = {}
+        self.depths: dict[Term, int] = {}
+        self.named = 0
+        self.uses = Counter(roots)
+        for each in walk(*roots, operands=_named_operands):
+            self.uses.update(_named_operands(each))
+
+    def needs_name(self, term: Term) -> bool:
+        """Whether a term gets a statement of its own."""
+        if self.depths[term] > _DEEPEST:
+            return True
+        is_earlier = term.op is Op.COLUMN and bool(term.lags)
+        return self.uses[term] > 1 and (term.op is Op.COLUMN or bool(term.args)) and not is_earlier
+
+    def take(self, term: Term, text: str) -> str | None:
+        """Keep the text of a term; the statement that names it, where it needs one."""
+        self.depths[term] = 1 + max((self.depths[each] for each in _named_operands(term)), default=-1)
+        if not self.needs_name(term):
+            self.texts[term] = f"({text})" if term.op in _INFIX or term.op is Op.NEGATE else text
+            return None
+        self.texts[term], self.depths[term] = f"t{self.named}", 0
+        self.named += 1
+        return f"{self.texts[term]} = {text}"
+
+
 class _Writer:
     """Writes the functions of one program."""
 
@@ -81,49 +126,51 @@ class _Writer:
 
     def _decision(self) -> Iterator[str]:
         program = self.program
-        names: dict[Term, str] = {}
+        prices = [getattr(side, key) for side in (program.buy, program.sell) for key in _PRICES]
+        prices += [getattr(program.exits, key) for key, _percent, _sign in _EXITS]
+        conditions = (program.hold, program.close, program.buy.condition, program.sell.condition)
+        scope = _Scope("i", *conditions, *(each for each in prices if each is not None))
         hold = "NO_ORDER" if program.needs_requests else "HOLD"
         flat = "order(0.0)" if program.needs_requests else "(0.0, NAN, NAN, NAN)"
-        write = partial(self._statements, names=names, i="i")
         for term, answer in ((program.hold, hold), (program.close, flat)):
             if term is not FALSE:
-                yield from write(term)
-                yield f"if {names[term]}:"
+                yield from self._statements(term, scope)
+                yield f"if {scope.texts[term]}:"
                 yield f"    return {answer}"
-        yield from write(program.buy.condition)
-        yield from write(program.sell.condition)
-        yield f"buys, sells = {names[program.buy.condition]}, {names[program.sell.condition]}"
+        for name, term in (("buys", program.buy.condition), ("sells", program.sell.condition)):
+            yield from self._statements(term, scope)
+            yield f"{name} = {scope.texts[term]}"
         yield "if buys == sells:"
         yield f"    return {hold}"
-        yield "side = 1.0 if buys else -1.0"
-        yield "if position * side > 0.0:"
+        yield "if position > 0.0 if buys else position < 0.0:"
         yield f"    return {hold}"
+        yield "side = 1.0 if buys else -1.0"
         if "cooldown_bars" in self.places:
             asked = self._value(joined(Op.OR, (program.buy.condition, program.sell.condition)), "asked")
             yield f"for back in range(1, int(params[{self.places['cooldown_bars']}]) + 1):"
             yield f"    if i >= back and {asked}(i - back, features, params):"  # nothing was asked before the first bar
             yield f"        return {hold}"
-        yield from self._orders(names, write, hold)
+        yield from self._orders(scope, hold)
 
-    def _orders(self, names: dict[Term, str], write: Any, hold: str) -> Iterator[str]:
-        program, given = self.program, {}
-        yield f"close = features[{self._column(_CLOSE)}][i]"
-        for key in ("limit", "stop_entry"):
+    def _orders(self, scope: _Scope, hold: str) -> Iterator[str]:
+        program, given, names = self.program, {}, scope.texts
+        if any(sign and (getattr(program.exits, key) or percent in self.places) for key, percent, sign in _EXITS):
+            yield f"close = features[{self._column(_CLOSE)}][i]"
+        for key in _PRICES:
             buy, sell = getattr(program.buy, key), getattr(program.sell, key)
             if buy is None and sell is None:
                 continue
             for term in filter(None, (buy, sell)):
-                yield from write(term)
+                yield from self._statements(term, scope)
             yield f"{key} = {names.get(buy, 'NAN')} if buys else {names.get(sell, 'NAN')}"
             sides = [word for word, term in (("buys", buy), ("sells", sell)) if term is not None]
             yield f"if ({' or '.join(sides)}) and not is_distance({key}):"
             yield f"    return {hold}"
             given[key] = key
-        rows = (("stop", "stop_loss_pct", "-"), ("take_profit", "take_profit_pct", "+"), ("trail", "", ""))
-        for key, percent, sign in rows:
+        for key, percent, sign in _EXITS:
             term = getattr(program.exits, key)
             if term is not None:
-                yield from write(term)
+                yield from self._statements(term, scope)
                 distance = names[term]
             elif percent in self.places:
                 distance = f"params[{self.places[percent]}] * close"
@@ -145,20 +192,17 @@ class _Writer:
         plain = Term(Op.COLUMN, term.arguments, term.words)
         return self.columns.setdefault(plain, len(self.columns))
 
-    def _statements(self, term: Term, names: dict[Term, str], i: str) -> Iterator[str]:
-        """Lines that compute a term and all below it that has no name yet."""
+    def _statements(self, term: Term, scope: _Scope) -> Iterator[str]:
+        """Lines that name what the text of a term refers to."""
         for each in walk(term, operands=_named_operands):
-            if each not in names:
-                text = self._expression(each, names, i)
-                if each.args or each.op is Op.COLUMN:
-                    names[each] = f"t{len(names)}"
-                    yield f"{names[each]} = {text}"
-                else:
-                    names[each] = text
+            if each not in scope.texts and (line := scope.take(each, self._expression(each, scope))) is not None:
+                yield line
 
-    def _expression(self, term: Term, names: Mapping[Term, str], i: str) -> str:
-        args = [names.get(arg, "") for arg in term.args]
+    def _expression(self, term: Term, scope: _Scope) -> str:
+        i, args = scope.i, [scope.texts.get(arg, "") for arg in term.args]
         match term.op:
+            case Op.AND | Op.OR:
+                return f" {_INFIX[term.op]} ".join(scope.texts[arg] for arg in sorted(term.args, key=_effort))
             case Op.NUMBER:
                 return repr(float(term.words[0]))
             case Op.PARAMETER:
@@ -185,9 +229,9 @@ class _Writer:
 
     def _value(self, term: Term, label: str) -> str:
         """The name of a function that computes a term in any bar, also in one before the first."""
-        names: dict[Term, str] = {}
-        lines = [*self._statements(term, names, "j"), ""]
-        lines[-1] = f"return {names[term]}"
+        scope = _Scope("j", term)
+        lines = [*self._statements(term, scope), ""]
+        lines[-1] = f"return {scope.texts[term]}"
         name = f"{label}_{len(self.functions)}"
         body = "\n".join(f"    {line}" for line in lines)
         self.functions.append(f"def {name}(j, features, params):\n{body}\n")
@@ -205,6 +249,8 @@ class _Writer:
         return self.windows[term]
 
 
+_PRICES = ("limit", "stop_entry")
+_EXITS = (("stop", "stop_loss_pct", "-"), ("take_profit", "take_profit_pct", "+"), ("trail", "", ""))
 _CLOSE = Term(Op.COLUMN, (), ("close", "", "", 0))
 
 _EXTREME = """\

@@ -134,12 +134,13 @@ class Reader:
             self.used.add(name)
             return Typed(parameter(name), False)
         if name in FUNCTIONS:
-            wanted = ", ".join(argument.name for argument in FUNCTIONS[name].arguments)
-            raise Refusal(Code.PARSE_ERROR, f"{name} is a function", node.start, f"write {name}({wanted})")
+            raise Refusal(Code.PARSE_ERROR, f"{name} is a function", node.start, f"write {_called(name)}")
         near = difflib.get_close_matches(name.lower(), [*SERIES, *self.document.params, *FUNCTIONS], n=1)
         hint = f"did you mean {near[0]}?" if near else f"write it under params, or one of {', '.join(SERIES)}"
         if name.lower() in UNREADABLE:
             hint = "a rule cannot read that; docs/dsl.md says what a document reads"
+        elif name.lower() in OTHER_NAMES and name not in near:
+            hint = f"did you mean {_called(OTHER_NAMES[name.lower()])}?"
         raise Refusal(Code.STATIC_FAIL, f"there is no series or parameter {name!r}", node.start, hint)
 
     def _operand(self, node: Syntax, sign: str) -> Typed:
@@ -178,9 +179,8 @@ class Reader:
             raise _unsupported(name, node)
         function = FUNCTIONS[name]
         if len(node.children) != len(function.arguments):
-            wanted = ", ".join(argument.name for argument in function.arguments)
             told = f"{name} takes {len(function.arguments)} arguments, not {len(node.children)}"
-            raise Refusal(Code.STATIC_FAIL, told, node.start, f"write {name}({wanted})")
+            raise Refusal(Code.STATIC_FAIL, told, node.start, f"write {_called(name)}")
         pairs = zip(function.arguments, node.children, strict=True)
         given = [self._argument(argument, child, name) for argument, child in pairs]
         return self._applied(name, function, given, node)
@@ -260,6 +260,11 @@ def _bounded(term: Term, node: Syntax) -> Term:
     if next(islice(walk(term), MAX_TERMS, None), None) is not None:
         raise Refusal(Code.STATIC_FAIL, f"the expression stands for more than {MAX_TERMS} terms", node.start)
     return term
+
+
+def _called(name: str) -> str:
+    """A function with the names of its arguments."""
+    return f"{name}({', '.join(argument.name for argument in FUNCTIONS[name].arguments)})"
 
 
 def _too_small(argument: Argument, lowest: float, node: Syntax) -> Refusal:

@@ -83,6 +83,8 @@ def _known_from(term: Term, values: Mapping[str, float]) -> float:
             return arguments[0] + 1
         case "adx":
             return 2 * arguments[0]
+        case _ if name.startswith("opening_"):  # of minutes, not of bars
+            return 1.0
     return arguments[0]
 
 

@@ -1,14 +1,15 @@
-"""Indicators that begin anew with each session: anchored VWAP and pivot points."""
+"""Indicators that begin anew with each session: anchored VWAP, opening range and pivot points."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from tradewright.indicators.candles import typical_price
-from tradewright.indicators.sessions import OUTSIDE, Session, session_days
+from tradewright.indicators.sessions import OUTSIDE, Session, seconds_since_opening, session_days
 from tradewright.model.bars import Bars, Floats, Times
 
 
@@ -22,6 +23,25 @@ def session_vwap(bars: Bars, session: Session) -> Floats:
     typical = typical_price(bars.high, bars.low, bars.close)
     _vwap_kernel(typical * bars.volume, bars.volume, session_days(bars.ts, session), OUTSIDE, result)
     return result
+
+
+class OpeningRange(NamedTuple):
+    """The highest high and the lowest low of the opening of a session, each as long as the bars."""
+
+    high: Floats
+    low: Floats
+
+
+def opening_range(bars: Bars, minutes: float, session: Session) -> OpeningRange:
+    """The range of the bars that start in the first ``minutes`` of the newest session; NaN before the first one.
+
+    While the opening lasts it is the range so far, with the bar itself. After it, also outside of the session, it
+    stands until the next one begins. A NaN among those bars gives NaN until then, and so does a session without any.
+    """
+    high, low = np.empty(len(bars.ts)), np.empty(len(bars.ts))
+    is_opening = seconds_since_opening(bars.ts, session) < minutes * 60.0
+    _opening_kernel(bars.high, bars.low, session_days(bars.ts, session), is_opening, OUTSIDE, high, low)
+    return OpeningRange(high, low)
 
 
 class Pivots(NamedTuple):
@@ -77,3 +97,25 @@ def _vwap_kernel(money: Floats, volume: Floats, days: Times, outside: int, out: 
             paid += money[i]
             traded += volume[i]
         out[i] = paid / traded if traded > 0.0 else np.nan
+
+
+@njit(cache=True, error_model="numpy")
+def _opening_kernel(
+    high: Floats,
+    low: Floats,
+    days: Times,
+    is_opening: npt.NDArray[np.bool_],
+    outside: int,
+    top: Floats,
+    bottom: Floats,
+) -> None:
+    day, best, least, count = outside, np.nan, np.nan, 0
+    for i in range(len(high)):
+        if days[i] != outside:
+            if days[i] != day:
+                day, best, least, count = days[i], np.nan, np.nan, 0
+            if is_opening[i]:
+                best = high[i] if count == 0 else np.maximum(best, high[i])
+                least = low[i] if count == 0 else np.minimum(least, low[i])
+                count += 1
+        top[i], bottom[i] = best, least

@@ -7,7 +7,7 @@ import functools
 from typing import NamedTuple
 
 from tradewright.indicators.arrays import IndicatorArguments, UnknownIndicator
-from tradewright.indicators.sessions import ANCHORS, SESSIONS
+from tradewright.indicators.sessions import ANCHORS, CLOCKS, SESSIONS
 from tradewright.model.bars import OHLCV
 from tradewright.model.strategy import Feature
 
@@ -33,6 +33,8 @@ SHIFT = Argument("shift", least=0)
 PRICES = (*OHLCV, "spread")
 QUOTED = ("bid", "ask", "mid")
 
+CLOCK_WORDS = ("weekday", "minute_of_day")
+OPENING_RANGE = ("opening_high", "opening_low")
 PIVOTS = ("pivot", "pivot_r1", "pivot_s1", "pivot_r2", "pivot_s2", "pivot_r3", "pivot_s3")
 
 INDICATORS: dict[str, tuple[Argument, ...]] = {
@@ -91,6 +93,8 @@ INDICATORS: dict[str, tuple[Argument, ...]] = {
     "cmf": WINDOW,
     **dict.fromkeys(("ha_open", "ha_high", "ha_low", "ha_close"), ()),
     **dict.fromkeys((f"session_{session.name}" for session in SESSIONS), ()),
+    **dict.fromkeys((f"{word}_{place.name}" for word in CLOCK_WORDS for place in CLOCKS), ()),
+    **dict.fromkeys((f"{line}_{anchor.name}" for line in OPENING_RANGE for anchor in ANCHORS), (Argument("minutes"),)),
     **dict.fromkeys((f"vwap_{anchor.name}" for anchor in ANCHORS), ()),
     **dict.fromkeys((f"{level}_{anchor.name}" for level in PIVOTS for anchor in ANCHORS), ()),
 }

@@ -15,7 +15,7 @@ from tradewright.model.strategy import Feature
 
 WHOLE = frozenset((*RECURSIVE, "volatility_rank", "regime", "rsi_divergence"))
 """Indicators whose value depends on every bar before: recursions, and windows of recursive values."""
-_ANCHORED = ("vwap_", "pivot_")
+_ANCHORED = ("vwap_", "pivot_", "opening_")
 """Those that reach back to the start of a session, wherever it is."""
 _LONGEST = 400_000
 _HOUR = 3_600_000_000_000

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from tradewright.indicators.catalogue import ALIASES, INDICATORS, PIVOTS, PRICES, Argument
-from tradewright.indicators.sessions import ANCHORS, SESSIONS
+from tradewright.indicators.sessions import ANCHORS, CLOCKS, SESSIONS
 
 
 class Description(NamedTuple):
@@ -226,6 +226,29 @@ DESCRIPTIONS: dict[str, Description] = {
         for each in SESSIONS
     },
     **{
+        f"weekday_{each.name}": Description(
+            f"The weekday on which the bar starts, by the clock of {each.zone}: 0 is Monday, 6 is Sunday.",
+            "0 to 6", (), "0", "the clock of the place",
+        )
+        for each in CLOCKS
+    },
+    **{
+        f"minute_of_day_{each.name}": Description(
+            f"The minute at which the bar starts, by the clock of {each.zone}: 570 is 09:30.",
+            "0 to 1439", (), "0", "the clock of the place",
+        )
+        for each in CLOCKS
+    },
+    **{
+        f"{line}_{each.name}": Description(
+            f"The {told} of the bars that start in the first minutes of the newest session, with the bar itself; "
+            "it stands until the next session begins.",
+            _PRICE, (60,), OPENING, "opening range; NaN in a session without a bar in these minutes",
+        )
+        for line, told in (("opening_high", "highest high"), ("opening_low", "lowest low"))
+        for each in ANCHORS
+    },
+    **{
         f"vwap_{each.name}": Description(
             "The mean by volume of the typical prices since the newest session began; bars outside keep the value.",
             _PRICE, (), OPENING, f"{_VOLUME} since the session began",
@@ -264,9 +287,10 @@ def indicators_page() -> str:
     notes = (
         "\n`macd*` need slow > fast, `sar` maximum >= step, `rsi_divergence` needs lookback >= 2 x reach + 2. "
         f"The price columns ({', '.join(PRICES)}) take no arguments.\n\n"
-        "`vwap_*` and `pivot_*` begin anew with the session in their name, which has the hours of `session_*` above; "
-        "`utc` is the day in UTC, and so the bar before for bars of days. A session that no bar starts in gives no "
-        "value. In `features.extra`, a column without a value on the newest bar keeps entries back.\n\n"
+        "`vwap_*`, `opening_*` and `pivot_*` begin anew with the session in their name, which has the hours of "
+        "`session_*` above; `utc` is the day in UTC, and so the bar before for bars of days. A session that no bar "
+        "starts in gives no value. In `features.extra`, a column without a value on the newest bar keeps entries "
+        "back.\n\n"
         "A value is NaN where its window holds a NaN, such as an unknown volume, and known again as soon as the window "
         "has passed it. Recursive ones are NaN on that bar alone, and go on as if it did not exist: "
         f"{', '.join(f'`{name}`' for name in RECURSIVE)}.\n"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from tradewright.indicators.anchored import pivot_points, session_vwap
+from tradewright.indicators.anchored import opening_range, pivot_points, session_vwap
 from tradewright.indicators.arrays import series
 from tradewright.indicators.candles import heikin_ashi
-from tradewright.indicators.catalogue import PIVOTS, PRICES, QUOTED, resolve
+from tradewright.indicators.catalogue import CLOCK_WORDS, OPENING_RANGE, PIVOTS, PRICES, QUOTED, resolve
 from tradewright.indicators.extremes import aroon, donchian, highest, lowest, midpoint, senkou_a, stochastic, williams_r
 from tradewright.indicators.market import liquidity_scores, quoted_prices
 from tradewright.indicators.momentum import (
@@ -25,7 +25,7 @@ from tradewright.indicators.momentum import (
 )
 from tradewright.indicators.moving import ema, hma, kama, macd, sma, wma
 from tradewright.indicators.regime import regime, rsi_divergence
-from tradewright.indicators.sessions import ANCHORS, SESSIONS, Session, session_flags
+from tradewright.indicators.sessions import ANCHORS, CLOCKS, SESSIONS, Session, clock, session_flags
 from tradewright.indicators.trend import directional_movement, parabolic_sar, supertrend
 from tradewright.indicators.volatility import (
     atr,
@@ -75,7 +75,10 @@ def _anchored() -> dict[str, tuple[Compute, int]]:
     found: dict[str, tuple[Compute, int]] = {}
     for each in SESSIONS:
         found[f"session_{each.name}"] = partial(_session, session=each), 0
+    for each in CLOCKS:
+        found |= _named(partial(_clock, session=each), [f"{word}_{each.name}" for word in CLOCK_WORDS])
     for each in ANCHORS:
+        found |= _named(partial(opening_range, session=each), [f"{line}_{each.name}" for line in OPENING_RANGE])
         found[f"vwap_{each.name}"] = partial(_vwap, session=each), 0
         found |= _named(partial(pivot_points, session=each), [f"{level}_{each.name}" for level in PIVOTS])
     return found
@@ -83,6 +86,10 @@ def _anchored() -> dict[str, tuple[Compute, int]]:
 
 def _session(bars: Bars, session: Session) -> tuple[Floats, ...]:
     return (session_flags(bars.ts, session),)
+
+
+def _clock(bars: Bars, session: Session) -> tuple[Floats, ...]:
+    return clock(bars.ts, session)
 
 
 def _vwap(bars: Bars, session: Session) -> tuple[Floats, ...]:

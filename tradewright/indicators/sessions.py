@@ -1,15 +1,18 @@
-"""Trading sessions of the day: is a bar inside Asia, London, New York, or regular trading hours? (R-FEAT-12)."""
+"""Trading sessions of the day (R-FEAT-12), and the weekday and time of day of a bar, on the wall clock of a place."""
 
 from __future__ import annotations
 
 from datetime import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
 from tradewright.indicators.arrays import IndicatorArguments
 from tradewright.model.bars import Floats, Times
+
+if TYPE_CHECKING:  # sweeps load this module for its registry, and need neither the second nor the memory
+    from pandas import DatetimeIndex
 
 WEEKDAYS = (0, 1, 2, 3, 4)
 
@@ -39,6 +42,9 @@ SESSIONS = (
 ANCHORS = (*SESSIONS, Session("utc", "UTC", time(0), time(0), tuple(range(7))))
 """Where VWAP and pivot points may begin: the usual sessions, and the day in UTC, which is never over."""
 
+CLOCKS = tuple(each for each in ANCHORS if each.name != "rth")
+"""Whose wall clocks tell the weekday and the time of day; that of regular trading hours is New York's."""
+
 OUTSIDE = np.iinfo(np.int64).min
 """The day of a bar that starts outside of a session."""
 
@@ -61,16 +67,8 @@ def session_days(ts: Times, session: Session) -> Times:
     Raises:
         IndicatorArguments: the zone is unknown.
     """
-    try:
-        zone = ZoneInfo(session.zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise IndicatorArguments(
-            f"zone {session.zone!r}", where=f"session {session.name}", remedy="use a name like Europe/London"
-        ) from error
-    import pandas as pd  # sweeps load this module for its registry, and need neither the second nor the memory
-
-    local = pd.DatetimeIndex(ts, tz="UTC").tz_convert(zone)
-    second = (local.hour * 3600 + local.minute * 60 + local.second).to_numpy()
+    local = _local(ts, session)
+    second = _second_of_day(local)
     start, end = _seconds(session.start), _seconds(session.end)
     today = local.tz_localize(None).to_numpy().astype("datetime64[D]").astype(np.int64)
     begins_today = np.isin(local.day_of_week, session.days)
@@ -79,6 +77,38 @@ def session_days(ts: Times, session: Session) -> Times:
     began_yesterday = np.isin((local.day_of_week - 1) % 7, session.days)
     late, early = begins_today & (second >= start), began_yesterday & (second < end)
     return np.where(late, today, np.where(early, today - 1, OUTSIDE))
+
+
+def seconds_since_opening(ts: Times, session: Session) -> Times:
+    """Seconds from the newest ``session.start`` of the wall clock to the start of each bar, on any day: 0 to 86399."""
+    return (_second_of_day(_local(ts, session)) - _seconds(session.start)) % 86_400
+
+
+def clock(ts: Times, session: Session) -> tuple[Floats, Floats]:
+    """Weekday (0 = Monday) and minute of the day (0 to 1439) at which each bar starts, on the wall clock of a session.
+
+    A daily bar counts by its start alone: the opening of its session, or 00:00 UTC in markets round the clock.
+    """
+    local = _local(ts, session)
+    return local.day_of_week.to_numpy().astype(np.float64), (_second_of_day(local) // 60).astype(np.float64)
+
+
+def _local(ts: Times, session: Session) -> DatetimeIndex:
+    """Starts of bars on the wall clock of a session's zone."""
+    try:
+        zone = ZoneInfo(session.zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise IndicatorArguments(
+            f"zone {session.zone!r}", where=f"session {session.name}", remedy="use a name like Europe/London"
+        ) from error
+    import pandas as pd
+
+    return pd.DatetimeIndex(ts, tz="UTC").tz_convert(zone)
+
+
+def _second_of_day(local: DatetimeIndex) -> Times:
+    seconds: Times = (local.hour * 3600 + local.minute * 60 + local.second).to_numpy().astype(np.int64)
+    return seconds
 
 
 def _seconds(moment: time) -> int:
