@@ -33,6 +33,11 @@ def groups() -> list[str]:
     return sorted(name for name in found if _field(name) is not None or name == "scenario")
 
 
+def schema_file(group: str) -> str:
+    """The name of the file in ``conf/schemas`` that holds the schema of a group."""
+    return f"{group.replace('/', '_')}.schema.json"
+
+
 def group_schema(group: str) -> dict[str, Any]:
     """The JSON Schema of the files of a group.
 

@@ -40,8 +40,7 @@ def shipped_files() -> dict[str, Path]:
     """Every file that a new project gets, by its path in the project; sorted."""
     conf, notebooks = SOURCE / "conf", SOURCE / "notebooks"
     found = {f"conf/{path.relative_to(conf).as_posix()}": path for path in yaml_files(conf)}
-    for schema in ("strategy/strategy.schema.json", "scenario/scenario.schema.json"):
-        found[f"conf/{schema}"] = conf / schema
+    found |= {f"conf/{path.relative_to(conf).as_posix()}": path for path in conf.rglob("*.schema.json")}
     found |= {f"notebooks/{path.name}": path for path in notebooks.glob("[a-z]*.py")}
     for path in TEMPLATE.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:

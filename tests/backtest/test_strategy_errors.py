@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.peer import walk
 from strategies.buy_and_hold import BuyAndHold
+from tradewright.backtest import compiled
 from tradewright.backtest.decisions import decide, replay
 from tradewright.backtest.engine import run
 from tradewright.backtest.lookahead import look_ahead
@@ -92,3 +93,15 @@ def test_a_decision_that_is_too_much_for_the_compiler_is_told_as_that() -> None:
     too_much = pytest.raises(StrategyError, match="more windows, features and conditions than the compiler takes")
     with too_much, located_errors(BuyAndHold()):
         space["deep"]()
+
+
+def test_the_tuples_of_many_columns_and_parameters_are_made_within_the_depth_of_the_compiler() -> None:
+    """One function within another for each column was beyond it at about forty."""
+    choose, take = compiled._column_chooser(48), compiled._value_chooser(48)
+
+    def read(columns: Floats, row: Floats) -> tuple[float, float, float, float]:
+        chosen, taken = choose(columns, row), take(columns[1])
+        return chosen[0][0], chosen[47][0], taken[0], taken[47]
+
+    columns, row = np.repeat(np.arange(48.0), 48).reshape(48, 48), np.arange(48)[::-1].copy()
+    assert compiled.njit(read, **compiled.OPTIONS)(columns, row) == (47.0, 0.0, 1.0, 1.0)

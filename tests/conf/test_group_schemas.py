@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from conf.environment import SOURCE
 from conf.group_schemas import group_schema, groups
 from conf.yaml_reader import load
 from tests.app.conftest import say
+from tests.conf.write_schemas import FOLDER, texts
 from tradewright.model.errors import ConfigError
 
 CONF = SOURCE / "conf"
@@ -96,3 +98,23 @@ def test_the_command_lists_shows_and_writes(tmp_path: Path) -> None:
     assert say("schema", "backtest/costs", str(file)).status == 0
     assert json.loads(file.read_text()) == group_schema("backtest/costs")
     assert say("schema", "cost").status == 1
+
+
+LINE = re.compile(r"^# yaml-language-server: \$schema=(\S+)$", re.MULTILINE)
+
+
+def test_the_schemas_that_ship_are_those_of_the_settings() -> None:
+    kept = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
+    assert kept == texts(), "run python -m tests.conf.write_schemas"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CONF)))
+def test_every_file_names_a_schema_that_accepts_it(path: Path) -> None:
+    """In the first line of the file or of its last block of comments: there editors look for it."""
+    (named,) = LINE.findall(path.read_text(encoding="utf-8"))
+    schema = json.loads((path.parent / named).read_text(encoding="utf-8"))
+    plain = json.loads(json.dumps(load(path), default=str))
+    assert not list(jsonschema.Draft202012Validator(schema).iter_errors(plain))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    place = next(row for row, line in enumerate(lines) if LINE.match(line))
+    assert place == 0 or (all(line.startswith("#") for line in lines[place:]) and not lines[place - 1].startswith("#"))

@@ -302,6 +302,25 @@ def test_expressions_that_double_with_each_word_are_refused_before_they_are_buil
 
 
 @pytest.mark.parametrize(
+    ("made_of", "told"),
+    [
+        ("sma(close, {})", "241 different series and indicators, at most 200"),
+        ("sma(close + open, {})", "240 different windows over expressions, at most 60"),
+    ],
+)
+def test_more_than_a_compiler_takes_is_refused(made_of: str, told: str) -> None:
+    """Forty of them compile; the stack of the compiler once ended there."""
+
+    def found(*firsts: int) -> list[str]:
+        parts = [[f"{made_of.format(length)} < close" for length in range(first, first + 40)] for first in firsts]
+        rules = [{"if": " or ".join(each), "then": "buy"} for each in parts]
+        return messages(check(text_of(rules=[*rules, {"if": "close < 1", "then": "close"}])))
+
+    assert [told in each for each in found(2, 42, 82, 122, 162, 202)] == [True]
+    assert found(2) == []
+
+
+@pytest.mark.parametrize(
     ("condition", "told"),
     [
         ("close * size_pct > 1", "size_pct is how much is bought"),

@@ -109,6 +109,20 @@ def test_compiled_code_decides_as_the_plain_function_does() -> None:
         np.testing.assert_array_equal([machine(i, features, numbers, position) for i in range(120)], expected)
 
 
+def test_what_is_nested_deeply_is_named_on_the_way() -> None:
+    """The text of a decision has no more parentheses within one another than Python reads."""
+    inner = "close"
+    for turn in range(24):
+        inner = f"(-max({inner}, open - {turn}.5) * 0.5 + 100)"
+    document, program = unexamined((f"{inner} > low", "buy"), ("close < 1", "close"))
+    bars = bars_of(60, 3)
+    expected = decisions(document, bars, 0.0)
+    assert {row[0] for row in expected} >= {1.0}
+    lowered = lower(program)
+    np.testing.assert_array_equal(answers(lowered, bars, document.values(), 0.0), expected)
+    assert 2 < lowered.text.count(" = ") < 40
+
+
 def test_a_cooldown_counts_no_bar_before_the_first() -> None:
     """Found by the test above: a condition of parameters alone holds in every bar, and was taken to hold before."""
     params = {"size_pct": 0.01, "fast": 5, "slow": 20, "cooldown_bars": 2}

@@ -17,6 +17,9 @@ MOST_VALUES = 200_000
 MOST_TERMS = 4_000
 """Terms of all expressions together: a thousand of them take the compiler half a minute."""
 
+MOST_COLUMNS, MOST_WINDOWS = 200, 60
+"""Different series and indicators, and windows over expressions; each of the two takes the compiler forty seconds."""
+
 _OTHER = {RuleAction.BUY: RuleAction.SELL, RuleAction.SELL: RuleAction.BUY}
 _ENTRIES = frozenset(_OTHER)
 
@@ -160,15 +163,29 @@ def _effort(reading: DocumentReading, program: Program) -> Iterator[Problem]:
     document = reading.document
     tried = {name: max(map(float, values)) for name, values in document.grid.items()}
     most = {name: max(value, tried.get(name, value)) for name, value in document.values().items()}
-    quiet, terms = program.cooldown(), sum(1 for _ in walk(*(term for _, term in program.roots())))
-    if terms > MOST_TERMS:
-        told = f"the document stands for {terms} terms, at most {MOST_TERMS} are allowed"
-        yield reading.problem(told, "rules", Hint(text="write fewer or shorter rules"))
+    quiet, terms = program.cooldown(), list(walk(*(term for _, term in program.roots())))
+    counts = {
+        "terms": (len(terms), MOST_TERMS),
+        "different series and indicators": (
+            len({_plain(each) for each in terms if each.op is Op.COLUMN}),
+            MOST_COLUMNS,
+        ),
+        "different windows over expressions": (sum(each.op in ROLLING for each in terms), MOST_WINDOWS),
+    }
+    for kind, (count, allowed) in counts.items():
+        if count > allowed:
+            told = f"the document stands for {count} {kind}, at most {allowed} are allowed"
+            yield reading.problem(told, "rules", Hint(text="write fewer or shorter rules"))
     paths = reading.terms() | ({} if quiet is None else {"params.cooldown_bars": quiet})
     for path, term in paths.items():
         if (needed := values_read(most, term)) > MOST_VALUES:
             told = f"it computes {needed:.3g} values in every bar, at most {MOST_VALUES} are allowed"
             yield reading.problem(told, path, Hint(text="shorten the windows, or do not put one into another"))
+
+
+def _plain(column: Term) -> Term:
+    """A column without its lags: it is computed once for all of them."""
+    return Term(Op.COLUMN, column.arguments, column.words)
 
 
 def _distances(reading: DocumentReading, program: Program) -> Iterator[Problem]:
