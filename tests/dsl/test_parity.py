@@ -112,9 +112,9 @@ def test_compiled_code_decides_as_the_plain_function_does() -> None:
 def test_what_is_nested_deeply_is_named_on_the_way() -> None:
     """The text of a decision has no more parentheses within one another than Python reads."""
     inner = "close"
-    for turn in range(24):
+    for turn in range(14):
         inner = f"(-max({inner}, open - {turn}.5) * 0.5 + 100)"
-    document, program = unexamined((f"{inner} > low", "buy"), ("close < 1", "close"))
+    document, program = unexamined((f"{inner} > low * 0.62", "buy"), ("close < 1", "close"))
     bars = bars_of(60, 3)
     expected = decisions(document, bars, 0.0)
     assert {row[0] for row in expected} >= {1.0}

@@ -16,6 +16,7 @@ from strategies.base import BaseStrategy
 from strategies.discovery import found_in, with_documents
 from strategies.documents import LIBRARY, document_class, is_document
 from strategies.ema_crossover import EmaCrossover
+from strategies.macd_trend import MacdTrend
 from strategies.sma_crossover import SmaCrossover
 from tests.backtest.reference import run_reference
 from tests.backtest.test_engine_equals_reference import assert_equal
@@ -221,3 +222,15 @@ def test_what_signals_do_not_carry_is_refused_with_the_file_of_the_document(tmp_
 )
 def test_a_document_has_rules_and_no_kind(text: str, expected: bool) -> None:
     assert is_document(text) is expected
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.004])
+def test_the_macd_as_a_document_fills_as_the_strategy_in_python_where_orders_fill_at_once(threshold: float) -> None:
+    """It says close also while nothing is held, so that decisions alone differ; late fills would too."""
+    values = {"fast": 4, "slow": 9, "signal": 3, "threshold": threshold}
+    bars, terms = trial_bars(3), BacktestSpec(cash=20_000.0)
+    kinds = (MacdTrend, document_class(LIBRARY / "macd_trend_document.yaml"))
+    mine, other = (run(kind(**values), bars, terms) for kind in kinds)  # type: ignore[arg-type]
+    assert len(mine.fills) > 4
+    assert mine.fills.tobytes() == other.fills.tobytes()
+    assert mine.equity.tobytes() == other.equity.tobytes()
