@@ -13,9 +13,9 @@ BESIDE = frozenset({"scenario"})
 
 
 def texts() -> dict[str, str]:
-    """Every file of the folder by its name."""
+    """Every file of the folder by its name, as ``tradewright schema GROUP FILE`` writes it."""
     made = {schema_file(group): group_schema(group) for group in groups() if group not in BESIDE}
-    return {name: f"{json.dumps(schema, indent=1, ensure_ascii=False)}\n" for name, schema in made.items()}
+    return {name: f"{json.dumps(schema, indent=2, ensure_ascii=False)}\n" for name, schema in made.items()}
 
 
 if __name__ == "__main__":
