@@ -53,7 +53,8 @@ def reason(document: StrategyDocument, text: str, bounds: Mapping[str, Range]) -
     if node.kind in ("and", "or"):
         return _of_parts(reader, parts(text), Op(node.kind), bounds)
     if node.kind in _COMPARISONS:
-        return _of_sides(reader, *map(printed, node.children), node.kind, bounds)
+        one, other = map(printed, node.children)
+        return _of_sides(reader, (one, other), node.kind, bounds)
     if node.kind == "call" and node.text in _CROSSES:
         sign, word = _CROSSES[node.text]
         one, other = map(printed, node.children)
@@ -77,15 +78,16 @@ def _of_parts(reader: Reader, texts: list[str], op: Op, bounds: Mapping[str, Ran
     return ""
 
 
-def _of_sides(reader: Reader, one: str, other: str, sign: str, bounds: Mapping[str, Range]) -> str:
+def _of_sides(reader: Reader, sides: tuple[str, str], sign: str, bounds: Mapping[str, Range]) -> str:
     """What a comparison compares: one thing with itself, values that never meet, or prices that a bar orders."""
+    one, other = sides
     left, right = reader.figure(one), reader.figure(other)
     if left == right:
         return "both sides are the same"
     found = ranged(bounds, left, right)
     if found[left][1] <= found[right][0] or found[right][1] <= found[left][0]:
-        sides = [(text, found[term]) for text, term in ((one, left), (other, right)) if term.number is None]
-        return " and ".join(f"{text} {_span(*span)}" for text, span in sides)
+        told = [(text, found[term]) for text, term in ((one, left), (other, right)) if term.number is None]
+        return " and ".join(f"{text} {_span(*span)}" for text, span in told)
     word = "above" if sign in (">", ">=") else "below"
     strictly = compared(left, sign[0], right)
     if constancy(strictly, ranged(bounds, strictly)) == "never":
