@@ -17,7 +17,7 @@ from tradewright.evaluation.finding import ValidityEvidence, pooled_validity_evi
 from tradewright.evaluation.metrics import evaluate
 from tradewright.evaluation.untraded import reason_untraded
 from tradewright.model.bars import Bars, Floats
-from tradewright.model.strategy import HOLD, Action, Feature, GenerateSignal, OrderRequest, Strategy
+from tradewright.model.strategy import HOLD, NAN, Action, Feature, GenerateSignal, OrderRequest, Strategy
 
 TEN = bars(*[FLAT] * 10)
 ONE = BacktestSpec(sizing=FixedUnits(1.0))
@@ -128,6 +128,20 @@ def test_a_request_with_a_trail_needs_no_other_stop() -> None:
 
     spec = BacktestSpec(sizing=RiskPerTrade(0.01), cash=10.0)
     assert "less than one lot" in reason_untraded(Trails({}), TEN, spec, 0)
+
+
+def dividing(_i: int, _features: tuple[Floats, ...], params: tuple[float, ...], _position: float) -> Action:
+    return (1.0, NAN, NAN, NAN) if 1.0 / params[0] < 1.0 else HOLD
+
+
+def test_a_decision_that_fails_uncompiled_leaves_the_cause_untold() -> None:
+    class Divides(Script):
+        generate_signal = staticmethod(dividing)  # type: ignore[assignment]
+
+        def parameters(self) -> tuple[float, ...]:
+            return (0.0,)
+
+    assert reason_untraded(Divides({}), TEN, ONE, 0) == ""
 
 
 def test_only_so_many_bars_are_decided_again(monkeypatch: pytest.MonkeyPatch) -> None:

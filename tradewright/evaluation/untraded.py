@@ -9,6 +9,7 @@ from tradewright.backtest.sizing import RISK_PER_TRADE
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.formatting import count
 from tradewright.model.bars import Bars, Floats
+from tradewright.model.errors import StrategyError
 from tradewright.model.strategy import OrderRequest, Strategy
 
 MOST_BARS = 100_000
@@ -19,16 +20,15 @@ _NAMES = OrderRequest._fields
 
 
 def reason_untraded(strategy: Strategy, bars: Bars, spec: BacktestSpec, orders: int) -> str:
-    """The cause in one sentence, for a backtest without a fill; empty without a bar.
+    """The cause in one sentence, for a backtest without a fill; empty where it is not known.
+
+    That is so without a bar, and for a decision that fails as plain Python (compiled, a division by zero is infinite).
 
     With nothing held, each decision depends on its bar alone, so the decisions of the run are made again: of the first
     :data:`MOST_BARS`, where there are more.
 
     Args:
         orders: how many were sent.
-
-    Raises:
-        StrategyError: the strategy's own code failed.
     """
     from tradewright.backtest.decisions import feature_values, replay  # loads the compiler
 
@@ -42,7 +42,10 @@ def reason_untraded(strategy: Strategy, bars: Bars, spec: BacktestSpec, orders: 
             f"{', '.join(never)} {verb} known in none of the {_bars(bars, first, upto)}:"
             " the window is longer than the history, or the bars lack what it reads."
         )
-    actions = replay(strategy, bars, np.zeros(upto), spec.secondary)[first:upto]
+    try:
+        actions = replay(strategy, bars, np.zeros(upto), spec.secondary)[first:upto]
+    except StrategyError:
+        return ""
     wanted: Mask = ~np.isnan(actions[:, 0]) & (actions[:, 0] != 0.0)
     if not wanted.any():
         together = np.logical_and.reduce([*known.values(), np.ones(upto - first, bool)])
