@@ -19,6 +19,7 @@ from tradewright.evaluation.metrics import Metrics
 from tradewright.evaluation.risk_report import Drawings, RiskReport, risk_report
 from tradewright.evaluation.stress import stressed_profit
 from tradewright.evaluation.trial_count import TrialCount
+from tradewright.evaluation.untraded import reason_untraded
 from tradewright.model.bars import Bars, Times
 from tradewright.model.errors import ConfigError
 from tradewright.model.hashing import content_hash
@@ -110,6 +111,7 @@ def study(
         name: replace(
             (evidence or {}).get(name, ValidityEvidence()),
             **stressed_profit(strategy, result, parts[name], cache, hashes[name])._asdict(),
+            untraded="" if len(result.fills) else reason_untraded(strategy, bars[name], parts[name], result.orders),
         )
         for name, result in results.items()
     }
