@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from tradewright.dsl.constant import constancy, parts, reason
 from tradewright.dsl.document import RuleAction
+from tradewright.dsl.meaning import Reader
 from tradewright.dsl.problem import Hint, Problem, Severity
 from tradewright.dsl.program import Program
 from tradewright.dsl.reach import Range, first_bars, ranged, values_read
 from tradewright.dsl.reading import PRICES, DocumentReading
-from tradewright.dsl.terms import FALSE, ROLLING, TRUE, Op, Term, walk
+from tradewright.dsl.terms import FALSE, ROLLING, Op, Term, walk
 
 MOST_VALUES = 200_000
 """Values that an expression may compute in one bar: some ten thousandths of a second."""
@@ -97,31 +99,35 @@ def _said_twice(reading: DocumentReading, program: Program) -> Iterator[Problem]
 
 def _constant(reading: DocumentReading, program: Program) -> Iterator[Problem]:
     """Conditions and parts of them that no price can change, and rules that another one makes useless."""
-    found = ranged(_bounds(program), *reading.conditions.values())
+    bounds, document = _bounds(program), reading.document
+    found = ranged(bounds, *reading.conditions.values())
     for place, term in reading.conditions.items():
-        path = f"rules[{place}].if"
-        if (always := _constancy(term, found)) is not None:
+        path, text = f"rules[{place}].if", document.rules[place].condition
+        if (always := constancy(term, found)) is not None:
             hint = Hint(text="remove the rule, or correct the condition")
-            yield reading.problem(f"the condition is {always} true, whatever the prices", path, hint)
+            why = reason(document, text, bounds)
+            told = f"the condition is {always} true, whatever the prices" + (f": {why}" if why else "")
+            yield reading.problem(told, path, hint)
         elif (other := _stronger(reading, place, term)) is not None:
             told = f"the rule never matters: rules[{other}] asks for the same whenever it does"
             yield reading.problem(told, path, Hint(text="remove one of them"))
         else:
-            yield from _constant_parts(reading, term, found, path)
+            yield from _constant_parts(reading, term, bounds, place)
 
 
-def _constancy(term: Term, found: dict[Term, Range]) -> str | None:
-    low, high = found[term]
-    if term in (TRUE, FALSE) or low == high:
-        return "always" if high else "never"
-    return None
-
-
-def _constant_parts(reading: DocumentReading, term: Term, found: dict[Term, Range], path: str) -> Iterator[Problem]:
-    for part in term.args if term.op in (Op.AND, Op.OR) else ():
-        if (always := _constancy(part, found)) is not None:
-            told = f"a part of the condition is {always} true, whatever the prices"
-            yield reading.problem(told, path, Hint(text="leave that part out"))
+def _constant_parts(reading: DocumentReading, term: Term, bounds: Mapping[str, Range], place: int) -> Iterator[Problem]:
+    """Constant operands of an ``and`` or an ``or``: by their text, or untold where they stand deeper in the text."""
+    text, reader = reading.document.rules[place].condition, Reader(reading.document)
+    ranges, told = ranged(bounds, term), []
+    constants = [constancy(part, ranges) for part in (term.args if term.op in (Op.AND, Op.OR) else ())]
+    for part in parts(text) if any(constants) else ():
+        read = reader.condition(part)
+        if (always := constancy(read, ranged(bounds, read))) is not None:
+            why = reason(reading.document, part, bounds)
+            told.append(f"the part {part!r} is {always} true, whatever the prices" + (f": {why}" if why else ""))
+    untold = [f"a part of the condition is {each} true, whatever the prices" for each in constants if each]
+    for message in told or untold:
+        yield reading.problem(message, f"rules[{place}].if", Hint(text="leave that part out"))
 
 
 def _stronger(reading: DocumentReading, place: int, term: Term) -> int | None:
