@@ -158,6 +158,8 @@ def _told(certificate: ShownCertificate | None) -> str:
     if certificate is None:
         return "none"
     on = f"on {certificate.scenarios} synthetic markets with {certificate.trades} trades"
+    if size := certificate.terms.get("size"):
+        on += f", of this size: {size}, for these fees: {certificate.terms.get('fees', 'unknown')}"
     told = f"passed {on}, under its own limits"
     if not certificate.passed:
         told = f"FAILED {on}: {'; '.join(certificate.beyond) or 'it looks ahead'}"

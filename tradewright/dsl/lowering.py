@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from tradewright.dsl.arithmetic import greater, is_distance, lesser, quotient, square_root, value_at
 from tradewright.dsl.program import Program
@@ -31,7 +31,12 @@ class Lowered(NamedTuple):
 
     def features(self, values: Mapping[str, float]) -> tuple[Feature, ...]:
         """The features under these values of the parameters, in the order of the decision."""
-        return tuple(_feature(each, values) for each in self.columns)
+        return features_of(self.columns, values)
+
+
+def features_of(columns: tuple[Term, ...], values: Mapping[str, float]) -> tuple[Feature, ...]:
+    """The features that columns are under these values of the parameters."""
+    return tuple(_feature(each, values) for each in columns)
 
 
 def _feature(term: Term, values: Mapping[str, float]) -> Feature:
@@ -45,18 +50,27 @@ def _feature(term: Term, values: Mapping[str, float]) -> Feature:
 
 def lower(program: Program) -> Lowered:
     """The decision of a program. Nothing here loads the compiler."""
-    writer = _Writer(program)
+    writer = Writer(program)
     text = writer.text()
+    requests = {"NO_ORDER": NO_ORDER, "order": order} if program.needs_requests else {}
+    scope = functions_in(text, {"value_at": value_at, "HOLD": HOLD, **requests})
+    return Lowered(scope["generate_signal"], tuple(writer.columns), text)
+
+
+def functions_in(text: str, more: Mapping[str, Any]) -> dict[str, Any]:
+    """The functions of a text that a :class:`Writer` wrote, and what they name.
+
+    Args:
+        more: what they name beside arithmetic.
+    """
     scope: dict[str, Any] = {
-        "__name__": __name__, "value_at": value_at, "quotient": quotient, "lesser": lesser, "greater": greater,
-        "is_distance": is_distance, "square_root": square_root, "NAN": NAN, "HOLD": HOLD,
+        "__name__": __name__, "quotient": quotient, "lesser": lesser, "greater": greater,
+        "is_distance": is_distance, "square_root": square_root, "NAN": NAN, **more,
     }  # fmt: skip
-    if program.needs_requests:
-        scope |= {"NO_ORDER": NO_ORDER, "order": order}
     for code in compile(text, __file__, "exec").co_consts:  # nothing is executed: the functions alone are taken
         if hasattr(code, "co_code"):
             scope[code.co_name] = FunctionType(code, scope, code.co_name)
-    return Lowered(scope["generate_signal"], tuple(writer.columns), text)
+    return scope
 
 
 def _named_operands(term: Term) -> tuple[Term, ...]:
@@ -64,8 +78,11 @@ def _named_operands(term: Term) -> tuple[Term, ...]:
     return () if term.op is Op.COLUMN or term.op in ROLLING else term.args
 
 
-class _Writer:
+class Writer:
     """Writes the functions of one program."""
+
+    given: ClassVar[str] = "features, params"
+    """What the functions of windows and values get beside the number of the bar."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -75,6 +92,7 @@ class _Writer:
         self.functions: list[str] = []
 
     def text(self) -> str:
+        """The text of a decision and of the functions that it calls."""
         lines = list(self._decision())
         body = "\n".join(f"    {line}" for line in lines)
         return "\n\n".join([*self.functions, f"def generate_signal(i, features, params, position):\n{body}\n"])
@@ -107,7 +125,7 @@ class _Writer:
 
     def _orders(self, names: dict[Term, str], write: Any, hold: str) -> Iterator[str]:
         program, given = self.program, {}
-        yield f"close = features[{self._column(_CLOSE)}][i]"
+        yield f"close = features[{self._column(CLOSE)}][i]"
         for key in ("limit", "stop_entry"):
             buy, sell = getattr(program.buy, key), getattr(program.sell, key)
             if buy is None and sell is None:
@@ -170,13 +188,21 @@ class _Writer:
             case Op.COLUMN:
                 column = f"features[{self._column(term)}]"
                 if not term.lags and i == "i":
-                    return f"{column}[i]"
-                return f"value_at({column}, {' - '.join([i, *map(self._whole, term.lags)])})"
+                    return self._newest(column)
+                return self._earlier(column, " - ".join([i, *map(self._whole, term.lags)]))
         if term.op in ROLLING:
-            return f"{self._window(term)}({i}, features, params)"
+            return f"{self._window(term)}({i}, {self.given})"
         if term.op in _NAMED:
             return f"{_NAMED[term.op]}({', '.join(args)})"
         return f" {_INFIX[term.op]} ".join(args)
+
+    def _newest(self, column: str) -> str:
+        """The value of a column in the deciding bar."""
+        return f"{column}[i]"
+
+    def _earlier(self, column: str, bar: str) -> str:
+        """The value of a column in a bar that may be before the first."""
+        return f"value_at({column}, {bar})"
 
     def _whole(self, term: Term) -> str:
         if term.op is Op.PARAMETER:
@@ -190,7 +216,7 @@ class _Writer:
         lines[-1] = f"return {names[term]}"
         name = f"{label}_{len(self.functions)}"
         body = "\n".join(f"    {line}" for line in lines)
-        self.functions.append(f"def {name}(j, features, params):\n{body}\n")
+        self.functions.append(f"def {name}(j, {self.given}):\n{body}\n")
         return name
 
     def _window(self, term: Term) -> str:
@@ -201,11 +227,12 @@ class _Writer:
             name = f"window_{len(self.windows)}"
             self.windows[term] = name
             loop = _LOOPS[term.op].replace("VALUE", value).replace("COUNT", self._whole(count))
-            self.functions.append(f"def {name}(i, features, params):\n{loop}")
+            loop = loop.replace("features, params", self.given)
+            self.functions.append(f"def {name}(i, {self.given}):\n{loop}")
         return self.windows[term]
 
 
-_CLOSE = Term(Op.COLUMN, (), ("close", "", "", 0))
+CLOSE = Term(Op.COLUMN, (), ("close", "", "", 0))
 
 _EXTREME = """\
     best = VALUE(i, features, params)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tradewright.dsl.allocation_checks import allocation_problems
 from tradewright.dsl.document import RuleAction
 from tradewright.dsl.problem import Hint, Problem, Severity
-from tradewright.dsl.program import Program
+from tradewright.dsl.program import AllocationTerms, Program
 from tradewright.dsl.reach import Range, first_bars, ranged, values_read
 from tradewright.dsl.reading import PRICES, DocumentReading
 from tradewright.dsl.terms import FALSE, ROLLING, TRUE, Op, Term, walk
@@ -27,10 +28,25 @@ def examine(reading: DocumentReading, program: Program, bars: int | None) -> lis
     Args:
         bars: the length of the data; None where that is not known.
     """
+    if program.allocation is not None:
+        shared = _allocation(reading, program, program.allocation)
+        return [*shared, *_effort(reading, program), *_windows(reading), *_length(reading, bars)]
     found = [*_entries_and_exits(reading, program), *_prices(reading), *_bounded_risk(reading, program)]
     found += [*_said_twice(reading, program), *_constant(reading, program), *_contradictions(reading)]
     found += [*_effort(reading, program), *_backtested_alone(reading, program)]
     return [*found, *_windows(reading), *_distances(reading, program), *_length(reading, bars)]
+
+
+def _allocation(reading: DocumentReading, program: Program, terms: AllocationTerms) -> Iterator[Problem]:
+    """Every problem of an allocation, that of its condition among them."""
+    found = ranged(_bounds(program), *(term for _, term in terms.roots()))
+    yield from allocation_problems(reading, program, terms, found)
+    path = "allocate.hold_if"
+    if path in reading.parts and (always := _constancy(terms.hold_if, found)) is not None:
+        hint = Hint(text="remove it, or correct the condition", path=path)
+        yield reading.problem(f"the condition is {always} true, whatever the prices", path, hint)
+    else:
+        yield from _constant_parts(reading, terms.hold_if, found, path)
 
 
 def _entries_and_exits(reading: DocumentReading, program: Program) -> Iterator[Problem]:
@@ -163,7 +179,8 @@ def _effort(reading: DocumentReading, program: Program) -> Iterator[Problem]:
     quiet, terms = program.cooldown(), sum(1 for _ in walk(*(term for _, term in program.roots())))
     if terms > MOST_TERMS:
         told = f"the document stands for {terms} terms, at most {MOST_TERMS} are allowed"
-        yield reading.problem(told, "rules", Hint(text="write fewer or shorter rules"))
+        path = "rules" if program.allocation is None else "allocate"
+        yield reading.problem(told, path, Hint(text="write fewer or shorter expressions"))
     paths = reading.terms() | ({} if quiet is None else {"params.cooldown_bars": quiet})
     for path, term in paths.items():
         if (needed := values_read(most, term)) > MOST_VALUES:
