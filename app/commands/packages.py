@@ -158,8 +158,6 @@ def _told(certificate: ShownCertificate | None) -> str:
     if certificate is None:
         return "none"
     on = f"on {certificate.scenarios} synthetic markets with {certificate.trades} trades"
-    if size := certificate.terms.get("size"):
-        on += f", of this size: {size}, for these fees: {certificate.terms.get('fees', 'unknown')}"
     told = f"passed {on}, under its own limits"
     if not certificate.passed:
         told = f"FAILED {on}: {'; '.join(certificate.beyond) or 'it looks ahead'}"
@@ -189,6 +187,9 @@ def _show(output: Output, found: Shown) -> object:
         ("verdict", f"{done.verdict}, as told by who made it: {done.text}"),
         ("certificate", _told(found.certificate)),
     ]
+    if found.certificate is not None and found.certificate.terms:
+        stated = found.certificate.terms
+        rows.append(("certified at", "; ".join(f"{name}: {text}" for name, text in stated.items())))
     if done.void:
         output.line(f"VOID: {done.void}")
     output.table(found.file, ("what", "value"), rows)
