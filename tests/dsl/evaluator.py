@@ -228,16 +228,20 @@ def shares(document: StrategyDocument, instruments: Sequence[Bars], starts: Sequ
     """What an allocation asks for in each bar of a panel: whether to trade, and the weight of each instrument.
 
     Args:
-        starts: the bar of the panel in which each instrument begins; it has bars to the end.
+        starts: the bar of the panel in which each instrument begins; it ends with its last bar.
         count: the bars of the panel.
     """
     form, values = document.allocate, document.values()
     assert form is not None
 
     def rows(text: str | None) -> list[Floats]:
-        """The values of an expression for each instrument, NaN before it begins."""
+        """The values of an expression for each instrument, NaN where it has no bars."""
         made = [Evaluator(bars, values).of(text) if text else np.ones(len(bars.ts)) for bars in instruments]
-        return [np.concatenate([np.full(start, np.nan), each]) for start, each in zip(starts, made, strict=True)]
+        rest = [count - start - len(each) for start, each in zip(starts, made, strict=True)]
+        return [
+            np.concatenate([np.full(start, np.nan), each, np.full(after, np.nan)])
+            for start, each, after in zip(starts, made, rest, strict=True)
+        ]
 
     def figure(said: float | str | None) -> float:
         return values[said] if isinstance(said, str) else float(said or 0)
@@ -249,7 +253,7 @@ def shares(document: StrategyDocument, instruments: Sequence[Bars], starts: Sequ
     def weighed(i: int) -> Weights:
         ready = [
             n for n in range(len(instruments))
-            if starts[n] <= i and math.isfinite(score[n][i]) and 0.0 < part[n][i] < math.inf
+            if math.isfinite(score[n][i]) and 0.0 < part[n][i] < math.inf
             and held[n][i] in (0.0, 1.0)
         ]  # fmt: skip
         chosen = [n for n in ready if held[n][i] == 1.0]

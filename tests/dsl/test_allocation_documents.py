@@ -31,8 +31,8 @@ from tradewright.model.allocation import Rebalance, Tables
 from tradewright.model.bars import Bars
 
 COUNT = 50
-STARTS = (0, 0, 13, 4)
-"""The bar of the panel in which each of its instruments begins."""
+STARTS, ENDS = (0, 0, 13, 4), (COUNT, COUNT, COUNT, 38)
+"""The bar of the panel in which each of its instruments begins, and the one before which it ends."""
 
 ROTATION = {"score": "roc(close, 5)", "top": 2, "hold_if": "roc(close, 5) > 0", "every": "month"}
 
@@ -43,9 +43,10 @@ def written(form: dict[str, Any] | None = None, **changes: Any) -> str:
 
 
 def panel(seed: int) -> list[Bars]:
-    """Bars of instruments that begin late; the first two are equal, so that there are ties."""
+    """Bars of instruments that begin late or end early; the first two are equal, so that there are ties."""
     whole = [bars_of(COUNT, seed), bars_of(COUNT, seed), bars_of(COUNT, seed + 1), bars_of(COUNT, seed + 2)]
-    return [Bars(*(each[start:] for each in bars)) for bars, start in zip(whole, STARTS, strict=True)]
+    spans = [slice(start, end) for start, end in zip(STARTS, ENDS, strict=True)]
+    return [Bars(*(each[span] for each in bars)) for bars, span in zip(whole, spans, strict=True)]
 
 
 def lowered(program: Program) -> LoweredAllocation:
@@ -54,12 +55,12 @@ def lowered(program: Program) -> LoweredAllocation:
 
 
 def tables_of(made: LoweredAllocation, document: StrategyDocument, instruments: list[Bars]) -> Tables:
-    """The features as tables of bars and instruments, NaN before an instrument begins."""
+    """The features as tables of bars and instruments, NaN where an instrument is not there."""
     features = made.features(document.values())
     tables = [np.full((COUNT, len(instruments)), np.nan) for _ in features]
     for n, (bars, start) in enumerate(zip(instruments, STARTS, strict=True)):
         for table, column in zip(tables, columns(features, bars), strict=True):
-            table[start:, n] = column
+            table[start : start + len(column), n] = column
     return tuple(tables)
 
 
@@ -121,11 +122,11 @@ def test_compiled_code_allocates_as_the_plain_function_does() -> None:
 def test_of_equal_scores_the_first_is_held_and_empty_places_stay_in_cash() -> None:
     document, program = compiled(written(ROTATION | {"top": 3}))
     allocate = lowered(program).allocate
-    assert [feature.label for feature in lowered(program).features({})] == ["close", "roc(5)"]
+    assert [feature.label for feature in lowered(program).features({})] == ["roc(5)"]
 
     def of(*scores: float) -> tuple[bool, list[float]]:
-        out, close = np.zeros(len(scores)), np.ones((1, len(scores)))
-        return bool(allocate(0, (close, np.array([scores])), (0.0,), out * 0, out)), out.tolist()
+        out = np.zeros(len(scores))
+        return bool(allocate(0, (np.array([scores]),), (0.0,), out * 0, out)), out.tolist()
 
     nan, inf = np.nan, np.inf
     third = 1 / 3

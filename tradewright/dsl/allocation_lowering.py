@@ -11,8 +11,8 @@ from typing import ClassVar, NamedTuple
 
 from tradewright.dsl.arithmetic import INFINITE, is_finite, value_in
 from tradewright.dsl.lowering import CLOSE, Writer, features_of, functions_in
-from tradewright.dsl.program import AllocationTerms, Program
-from tradewright.dsl.terms import TRUE, Term, opposite
+from tradewright.dsl.program import ONE, AllocationTerms, Program
+from tradewright.dsl.terms import TRUE, Op, Term, opposite, walk
 from tradewright.model.allocation import Allocate
 from tradewright.model.strategy import Feature
 
@@ -53,6 +53,18 @@ while taken < top:
 """From scores in ``out`` (NaN: none) to the least that is held, and its place; of equal ones the first is greater."""
 
 
+_STRICT = frozenset({
+    Op.ADD, Op.SUBTRACT, Op.MULTIPLY, Op.DIVIDE, Op.NEGATE, Op.ABSOLUTE, Op.LEAST, Op.GREATEST
+})  # fmt: skip
+"""Terms that are not known where one of their operands is not."""
+
+
+def _tells_a_bar(term: Term) -> bool:
+    """Whether a term is known only where the instrument has begun and has not ended: all its columns are NaN there."""
+    found = walk(term, operands=lambda each: each.args if each.op in _STRICT else ())
+    return any(each.op is Op.COLUMN and not each.lags for each in found)
+
+
 class _AllocationWriter(Writer):
     """Writes the functions of one allocation: those of windows and values get the number of an instrument as well."""
 
@@ -88,11 +100,12 @@ class _AllocationWriter(Writer):
         """What the first look at an instrument leaves in ``out``: its score, or without a ranking its part."""
         names: dict[Term, str] = {}
         ranked, refused = terms.score, opposite(terms.hold_if)
-        wanted = [CLOSE, terms.weights, *((ranked,) if ranked is not None else ())]
-        for term in (*wanted, *((terms.hold_if, refused) if terms.hold_if != TRUE else ())):
+        wanted = [terms.weights, *((ranked,) if ranked is not None else ())]
+        told = () if any(map(_tells_a_bar, wanted)) else (CLOSE,)
+        for term in (*told, *wanted, *((terms.hold_if, refused) if terms.hold_if != TRUE else ())):
             yield from self._statements(term, names, "i")
-        known = [f"{names[CLOSE]} == {names[CLOSE]}"]
-        if terms.weights.number is None:
+        known = [f"{names[each]} == {names[each]}" for each in told]
+        if terms.weights != ONE:
             known.append(f"is_distance({names[terms.weights]})")
         if ranked is not None:
             known.append(f"is_finite({names[ranked]})")
