@@ -14,7 +14,9 @@ from conf.compose import compose
 from conf.strategy_kinds import build, kinds, no_signals, parameters_of
 from runtime.container import Container
 from strategies.base import BaseAllocation
+from strategies.documents import document_class
 from strategies.equal_weight import EqualWeight
+from tests.dsl.support import text_of
 from tests.strategies.allocation_twins import QuietInPython, StrongestInPython
 from tests.support.houses import conf_copy
 from tradewright.backtest.panel.allocation_lookahead import allocation_look_ahead
@@ -27,7 +29,7 @@ from tradewright.fills.costs import BpsCosts
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.errors import ConfigError, StrategyError
-from tradewright.research.strategy_check import trial_bars
+from tradewright.research.strategy_check import trial_bars, tried
 
 ALLOCATIONS = {name: kind for name, kind in kinds().usable.items() if issubclass(kind, BaseAllocation)}
 NAN = float("nan")
@@ -150,6 +152,18 @@ def test_no_allocation_that_ships_looks_ahead_or_does_not_compile(name: str) -> 
     panel = panel_of(bars, dict.fromkeys(bars, BacktestSpec()))
     assert allocation_look_ahead(ALLOCATIONS[name](), panel) == ()
     check_allocation_compiles(ALLOCATIONS[name]())
+
+
+def test_a_document_may_read_another_instrument_and_a_longer_timeframe(tmp_path: Path) -> None:
+    """Its condition is the same for all; the look-ahead test cuts those series as well, and the code compiles."""
+    filtered = {"hold_if": "close of SPY > sma(close of SPY, 20) and close on 1w > 0", "every": "bar", "total": 0.5}
+    file = tmp_path / "planted.yaml"
+    file.write_text(text_of(params={}, rules=..., allocate=filtered))
+    kind = document_class(file)
+    labels = {feature.label for feature in kind().prepare_state()}
+    assert labels == {"close", "close of SPY", "sma(20) of SPY", "close on 1w"}
+    assert tried(kind(), tmp_path) == ()
+    assert len(list(tmp_path.iterdir())) == 2, "that it was found good is remembered"
 
 
 def test_a_planted_look_ahead_is_found_and_a_missing_return_told() -> None:
