@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 REAL := $(wildcard ../shared/data/real)
 export TRADEWRIGHT_REAL_DATA ?= $(abspath $(REAL))
 export GX_ANALYTICS_ENABLED := false
-export DAGSTER_TELEMETRY_ENABLED := false
+export DAGSTER_DISABLE_TELEMETRY := yes
 export PYTHONDONTWRITEBYTECODE :=  # empty: a process without compiled files takes twice as long to start
 
 .PHONY: install demo test lint fmt types verify dev apps wheel bench notebooks audit licences sbom lock clean help

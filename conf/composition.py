@@ -31,7 +31,6 @@ from hydra.plugins.config_source import ConfigLoadError, ConfigResult
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from omegaconf.resolvers import oc
-from ruamel.yaml.error import YAMLError
 
 from conf.documents import STRATEGY, as_option, key_in_document, load_option
 from conf.environment import (
@@ -49,7 +48,7 @@ from conf.environment import (
 from conf.explanations import is_declared
 from conf.problems import Problem, nearest
 from conf.schema.settings import Settings
-from conf.yaml_reader import Key, holds, load, locate, values
+from conf.yaml_reader import Key, holds, lint_bytes, load, locate, values
 from tradewright.model.errors import ConfigError
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException)
@@ -105,26 +104,39 @@ class _YamlSource(FileConfigSource):
         return "yaml"
 
     def load_config(self, config_path: str) -> ConfigResult:
-        path = Path(self.path, self._normalize_file_name(config_path))
+        name = self._normalize_file_name(config_path)
+        path = Path(self.path, name)
+        if ".." in path.parts or not path.is_relative_to(self.path):
+            raise ConfigLoadError(f"{name} lies outside of {self.path}")
         if not path.is_file():
             raise ConfigLoadError(f"there is no file {path}")
         try:
-            node = pickle.loads(_node(path.read_text(encoding="utf-8"), path.parent.name))  # noqa: S301  # nosec B301
-        except (YAMLError, UnicodeDecodeError) as error:  # of a file that was not chosen, and so not looked at before
-            raise ConfigLoadError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
+            node = pickle.loads(_node(path.read_bytes(), path.parent.name))  # noqa: S301  # nosec B301
+        except _Trapped as error:  # of a file that was not chosen by its name, and so not looked at before
+            raise ConfigLoadError(str(replace(error.problem, file=str(path)))) from error
         return ConfigResult(self.scheme(), self.full_path(), node, {"package": None})
 
 
+class _Trapped(Exception):
+    """A file with a trap; ``problem`` is the first, without the name of the file."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
 @lru_cache(maxsize=128)
-def _node(text: str, group: str) -> bytes:
-    """The text of a file as Hydra takes it, pickled: each composition gets a copy, and wrong ones compose repeatedly.
+def _node(data: bytes, group: str) -> bytes:
+    """The content of a file as Hydra takes it, pickled: each composition gets a copy, and many are made of one file.
 
     A strategy that is a document is composed as the strategy file that it stands for.
 
     Raises:
-        YAMLError: when it is no YAML.
+        _Trapped: whatever way led Hydra to it, a file with a trap is not composed.
     """
-    found = values(text) or {}
+    if traps := lint_bytes(data, ""):
+        raise _Trapped(traps[0])
+    found = values(data.decode("utf-8")) or {}
     found = as_option(found) if group == STRATEGY else found
     return pickle.dumps(OmegaConf.create(found), pickle.HIGHEST_PROTOCOL)
 
@@ -229,7 +241,7 @@ def _only_gives_a_value(item: Override, folder: Path) -> bool:
     """Whether an override names a key below the root of the tree, and so no file, no package and nothing of Hydra."""
     key = item.key_or_group
     plain = "." in key and "/" not in key and item.package is None and not item.is_sweep_override()
-    return plain and not key.startswith("hydra.") and not (folder / key).exists()
+    return plain and not key.startswith("hydra") and not (folder / key).exists()
 
 
 def _give(item: Override, config: DictConfig) -> None:

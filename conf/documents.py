@@ -83,8 +83,7 @@ def _checked(text: str) -> Checked:
 
 
 def as_problem(problem: DocumentProblem, shown: str) -> Problem:
-    """A problem of a document as one of the configuration."""
-    column = f"column {problem.loc.column}: " if problem.loc.column else ""
-    told = "; ".join(hint.text for hint in problem.hints)
-    rule = f"{column}{problem.code}: {problem.message}" + (f"; {told}" if told else "")
-    return Problem(shown, problem.loc.line, problem.loc.path, "", rule)
+    """A problem of a document as one of the configuration; both read alike."""
+    place, told = problem.loc, "; ".join(hint.text for hint in problem.hints)
+    rule = problem.message + (f" ({told})" if told else "")
+    return Problem(shown, place.line, place.path, "", rule, column=place.column, code=problem.code)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -314,14 +314,31 @@ def yaml_files(folder: Path) -> list[Path]:
     if not (folder / f"{ROOT}.yaml").is_file():
         remedy = "let TRADEWRIGHT_CONF name a folder of YAML files, or unset it for conf of the project"
         raise ConfigError(f"there is no {ROOT}.yaml", where=str(folder), remedy=remedy)
-    found = (path for path in folder.rglob("*.yaml") if path.is_file())
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    return sorted(_files_below(folder, ".yaml"))
 
 
 def unread_files(folder: Path) -> list[Path]:
     """The files of a conf folder that end with ``.yml``, which nothing reads, sorted; hidden ones are none."""
-    found = (path for path in folder.rglob("*.yml") if path.is_file())
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    return sorted(_files_below(folder, ".yml"))
+
+
+def _files_below(folder: Path, ending: str, above: frozenset[str] = frozenset()) -> Iterator[Path]:
+    """The files with an ending, hidden ones left out, in linked folders too, which Hydra reads as any other.
+
+    A link to a folder that it lies in itself is not followed.
+    """
+    real = os.path.realpath(folder)
+    try:
+        entries = [] if real in above else list(os.scandir(folder))
+    except PermissionError:
+        entries = []
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _files_below(folder / entry.name, ending, above | {real})
+        elif entry.name.endswith(ending) and entry.is_file():
+            yield folder / entry.name
 
 
 def groups(folder: Path | None = None) -> list[str]:

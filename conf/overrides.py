@@ -169,8 +169,10 @@ def refused(item: Override, folder: Path, known: Sequence[str]) -> Problem | Non
     if "." in key and (group := key.replace(".", "/")) in known and not isinstance(item.value(), dict):
         rule = f"is a group of settings, whose file is chosen with a slash: {group}=NAME"
         return Problem(place, 0, key, text, rule, f"{group}={nearest(text, options(group, folder)) or 'NAME'}")
-    if key.partition("/")[0].partition(".")[0] == "hydra":
+    if re.split(r"\W", key, maxsplit=1)[0] == "hydra":
         return Problem(place, 0, key, "", "is not a key of the settings")
+    if item.package is not None:
+        return Problem(place, 0, f"{key}@{item.package}", "", "is not allowed; a file is chosen by GROUP=NAME")
     return _no_option(item, folder, known)
 
 

@@ -26,6 +26,8 @@ class Problem:
         value: the offending value as text; empty where the key itself is the problem.
         rule: what is demanded, and what to do.
         nearest: the right name that comes nearest to a wrong one; empty when none does.
+        column: 1-based; 0 where there is none.
+        code: of a problem of a strategy document, as ``tradewright dsl check`` tells it; empty for any other.
     """
 
     file: str
@@ -34,9 +36,12 @@ class Problem:
     value: str
     rule: str
     nearest: str = ""
+    column: int = 0
+    code: str = ""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
+        place += (f":{self.column}" if self.column else "") + (f": {self.code}" if self.code else "")
         got = f" (got {_shortened(self.value)})" if self.value else ""
         hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
         key = f" {_shortened(self.key)}:" if self.key else ""

@@ -29,6 +29,7 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF|nan|NaN|NAN)")
 _RESOLVER = re.compile(r"\$\{\s*([a-zA-Z_][\w.]*)\s*:")
 _RESOLVERS = ("oc.env", "oc.decode")
 _REFERENCE = re.compile(r"\$\{\s*(oc\.(env|decode):|[a-zA-Z_][\w.]*\s*\})")
+_STEERING = re.compile(r"@|(^|[\s/])hydra/")
 _PACKAGE = re.compile(r"^[ \t]*#[ \t]*@package\b", re.MULTILINE)
 
 
@@ -85,8 +86,17 @@ def lint_yaml(path: Path, shown: str) -> list[Problem]:
     try:
         if path.exists() and not path.is_file():
             raise _Refused("is no plain file")
-        text = _text(path.read_bytes())
-    except (_Refused, OSError, UnicodeDecodeError) as error:
+        data = path.read_bytes()
+    except (_Refused, OSError) as error:
+        return [_refusal(error).problem(shown)]
+    return lint_bytes(data, shown)
+
+
+def lint_bytes(data: bytes, shown: str) -> list[Problem]:
+    """All traps in the content of a YAML file; ``shown`` is the file's name in messages."""
+    try:
+        text = _text(data)
+    except (_Refused, UnicodeDecodeError) as error:
         return [_refusal(error).problem(shown)]
     try:
         root = _root(text)
@@ -176,9 +186,23 @@ def _mapping_traps(node: MappingNode, key: Key) -> Iterator[_Trap]:
         if name.value in seen:
             yield _Trap(line, path, "", f"is given twice, first on line {seen[name.value] + 1}; keep one")
         seen[name.value] = line
+        if path in (("hydra",), ("defaults",)):
+            yield from _steering_traps(path, value)
         if name.value.startswith("_"):
             yield _Trap(line, path, "", "is not allowed: configuration names things by `kind:` and never calls code")
         yield from _traps(value, path, value.start_mark.line)
+
+
+def _steering_traps(key: Key, node: Node) -> Iterator[_Trap]:
+    """Settings of Hydra itself, which would have it read files that are not looked at, or in another place."""
+    rule = "is not allowed: the files of this folder are all that is read"
+    if key == ("hydra",):
+        yield _Trap(node.start_mark.line, key, "", rule)
+    for item in node.value if isinstance(node, SequenceNode) else ():
+        names = [(name, "/") for name, _ in item.value] if isinstance(item, MappingNode) else [(item, "")]
+        for name, after in names:
+            if isinstance(name, ScalarNode) and _STEERING.search(name.value + after):
+                yield _Trap(name.start_mark.line, key, name.value, rule)
 
 
 def _tag(node: Node) -> str:

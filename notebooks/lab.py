@@ -21,11 +21,11 @@ def _():
 @app.cell
 def _():
     mo.output.replace(mo.md("Loading bars and strategies ..."))  # the imports below take seconds in a new server
-    from app.operations import html_pieces, lab, variants
+    from app.operations import html_pieces, lab, lab_questions, variants
     from conf.environment import environment_overrides
 
     mo.output.clear()
-    return environment_overrides, html_pieces, lab, variants
+    return environment_overrides, html_pieces, lab, lab_questions, variants
 
 
 @app.cell
@@ -33,7 +33,8 @@ def _(environment_overrides, variants):
     overrides = environment_overrides()
     get_message, set_message = mo.state(variants.Saved())
     get_picked, set_picked = mo.state("")
-    return get_picked, get_message, overrides, set_picked, set_message
+    get_answers, set_answers = mo.state({})
+    return get_answers, get_message, get_picked, overrides, set_answers, set_message, set_picked
 
 
 @app.cell
@@ -93,7 +94,7 @@ def _(costs, days, instruments, lab, parameters, prices, short, strategy, timefr
         prices=prices.value,
         costs=costs.value,
         allow_short=short.value,
-        days=days.value,
+        days=None if days.value == (days.start, days.stop) else days.value,
         parameters=parameters.value,
     )
     return (choice,)
@@ -182,6 +183,69 @@ def _(shown):
     trades = mo.ui.table(shown.trades, selection=None, page_size=15, show_data_types=False)
     mo.accordion({"All figures": figures, "Returns by month": months, "Closed trades": trades, "Fills": fills})
     return
+
+
+@app.cell
+def _(lab_questions):
+    picked = mo.ui.tabs({question.value: mo.md(text) for question, text in lab_questions.MEANINGS.items()})
+    return (picked,)
+
+
+@app.cell
+def _(lab_questions, options, overrides, strategy):
+    grid = mo.ui.dictionary(
+        {
+            name: mo.ui.text(text, placeholder="5,10,20 or range(5,50,5)", label=name, full_width=True)
+            for name, text in lab_questions.grid_texts(overrides, strategy.value).items()
+        }
+    )
+    where = mo.ui.text(placeholder="fast < slow", label="Only where", full_width=True)
+    folds = mo.ui.number(1, 100, 1, options.folds, label="Folds", full_width=True)
+    return folds, grid, where
+
+
+@app.cell
+def _():
+    ask = mo.ui.run_button(label="Run it")  # made once: a click on a button that is being made anew is lost
+    return (ask,)
+
+
+@app.cell
+def _(lab_questions, picked):
+    question = lab_questions.Question(picked.value)
+    return (question,)
+
+
+@app.cell(hide_code=True)
+def _(ask, folds, grid, lab_questions, picked, question, where):
+    _typed = [*grid.elements.values(), where] if question in lab_questions.OF_GRIDS else []
+    _typed += [folds] if question is lab_questions.Question.WALK_FORWARD else []
+    mo.vstack([mo.md("## Ask further"), picked, mo.hstack(_typed, wrap=True, justify="start"), ask])
+    return
+
+
+@app.cell
+def _(ask, choice, folds, grid, lab_questions, overrides, question, set_answers, where):
+    mo.stop(not ask.value)
+    _asked = lab_questions.Asked(question, choice, grid.value, where.value, int(folds.value))
+    with mo.status.progress_bar(total=100, title=f"{question} ...", remove_on_exit=True) as _bar:
+        _answer = lab_questions.answer(overrides, _asked, lab_questions.percent_steps(_bar.update))
+    set_answers(lab_questions.keeping(_answer))
+    return
+
+
+@app.cell(hide_code=True)
+def _(choice, get_answers, html_pieces, question):
+    answer = get_answers().get(question)
+    mo.stop(answer is None)
+    mo.stop(bool(answer.problem), mo.callout(answer.problem, kind="warn"))
+    _earlier = "These are the figures of earlier choices: run it again for those of now."
+    _parts = [mo.callout(_earlier, kind="warn")] if answer.asked.choice != choice else []
+    _figures, _findings = mo.Html(html_pieces.tiles(answer.tiles)), mo.Html(answer.findings)
+    _table = mo.ui.table(list(answer.rows), selection=None, page_size=15, show_data_types=False)
+    _parts += [mo.md(answer.note), mo.callout(answer.verdict, kind="neutral"), _figures, mo.ui.tabs(answer.pictures)]
+    mo.vstack([*_parts, _findings, mo.md(f"### {answer.title}"), _table])
+    return (answer,)
 
 
 if __name__ == "__main__":

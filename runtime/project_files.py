@@ -6,7 +6,7 @@ import hashlib
 import json
 import tomllib
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
 from conf.environment import MARKER, SOURCE, yaml_files
@@ -16,6 +16,7 @@ TEMPLATE = SOURCE / "runtime" / "template"
 """Files of a project that are no part of the code; those with a leading dot in the project have none here."""
 SHOWN = 5
 """How many names a line lists."""
+_PAGES = "share/doc/tradewright/"
 _WITH_DOT = {"env.example": ".env.example", "gitignore": ".gitignore"}
 _HEAD = """\
 # Marks this folder as a project of Tradewright. Files are given with the SHA-256 of what was written; they are yours to
@@ -47,7 +48,19 @@ def shipped_files() -> dict[str, Path]:
         if path.is_file() and "__pycache__" not in path.parts:
             name = path.relative_to(TEMPLATE).as_posix()
             found[_WITH_DOT.get(name, name)] = path
-    return dict(sorted(found.items()))
+    return dict(sorted((found | pages()).items()))
+
+
+def pages() -> dict[str, Path]:
+    """The pages of the documentation, by their path in a project: of the checkout, else what the wheel installed."""
+    if (SOURCE / "pyproject.toml").is_file():
+        return {path.relative_to(SOURCE).as_posix(): path for path in (SOURCE / "docs").rglob("*.md")}
+    try:
+        installed = distribution("tradewright").files or []
+    except PackageNotFoundError:
+        return {}
+    found = {each.as_posix().partition(_PAGES)[2]: Path(str(each.locate())) for each in installed}
+    return {f"docs/{name}": path.resolve() for name, path in found.items() if name and path.is_file()}
 
 
 def package_version() -> str:

@@ -246,7 +246,7 @@ DAYS = 365
 def trial_recorder(house: Container, read: Mapping[str, InstrumentBars]) -> TrialRecorder:
     """What counts the trials of the strategy in force on its bars."""
     settings, length = house.settings, timeframe(house.settings)
-    backtest = settings.backtest
+    backtest = settings.backtest.model_copy(update={"timeframe": None})  # that of the bars is told by itself
     if backtest.account == "shared":  # the order of the instruments decides who comes first
         terms_hash = content_hash([backtest.model_dump(mode="json"), list(read)])
     else:

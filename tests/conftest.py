@@ -25,7 +25,6 @@ from tradewright.database import engine
 
 os.environ.update(
     GX_ANALYTICS_ENABLED="false",
-    DAGSTER_TELEMETRY_ENABLED="false",
     DAGSTER_DISABLE_TELEMETRY="true",
     MARIMO_SKIP_UPDATE_CHECK="1",
     TRADEWRIGHT_ENV_FILE=os.devnull,  # a developer's own .env is no part of a test

@@ -211,17 +211,22 @@ def _listed(row: StoredSeries) -> tuple[object, ...]:
 
 
 def _show_series(output: Output, series: ShownSeries, instrument: Instrument | None) -> None:
-    from app.operations.stored_data import exact_text
+    from app.operations.stored_data import SPREAD_DIGITS, digits_text
 
     facts = series.facts
-    header = ("start (UTC)", "open", "high", "low", "close", "volume", "spread")
+    header = ("start (UTC)", "open", "high", "low", "close", "volume", "spread (bps)")
     lines: list[tuple[str, ...]] = []
     for part in (series.head, series.tail):
         lines += [("...",) + ("",) * 6] if lines and facts.rows > len(series.head) + len(series.tail) else []
         for bar in part:
-            prices = (exact_text(price, instrument) for price in (bar.open, bar.high, bar.low, bar.close))
+            prices = (digits_text(price, instrument) for price in (bar.open, bar.high, bar.low, bar.close))
             lines.append(
-                (f"{bar.ts:%Y-%m-%d %H:%M}", *prices, exact_text(bar.volume, None), exact_text(bar.spread, None))
+                (
+                    f"{bar.ts:%Y-%m-%d %H:%M}",
+                    *prices,
+                    digits_text(bar.volume),
+                    digits_text(bar.spread, digits=SPREAD_DIGITS),
+                )
             )
     output.table(f"{facts.instrument} {facts.timeframe} {facts.kind}", header, lines)
     changed = f"{facts.updated_at:%Y-%m-%d %H:%M}" if facts.updated_at else "not known"

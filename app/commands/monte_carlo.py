@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,16 +19,22 @@ commands = typer.Typer()
 
 
 @commands.command()
-def montecarlo(overrides: Overrides = None, as_json: Json = False) -> None:
+def montecarlo(
+    overrides: Overrides = None,
+    report: Annotated[Path | None, typer.Option(help="write the risk report with the fan of paths here")] = None,
+    as_json: Json = False,
+) -> None:
     """Other histories of a backtest: its returns in blocks, trades shuffled or missed, bars permuted, higher costs."""
 
     def act(output: Output) -> None:
         from app.operations.monte_carlo import monte_carlo
 
-        reply = monte_carlo(settings_of(overrides))
+        reply = monte_carlo(settings_of(overrides), report)
         if reply.void:
             output.line(f"VOID: {reply.void}")
         tell_bars(output, reply)
+        if report is not None:
+            output.say(f"risk report: {report}")
         _tell_paths(output, reply)
         _tell_stresses(output, reply)
         tell_verdict(output, reply)

@@ -29,6 +29,9 @@ StrategyArgument = Annotated[str, typer.Argument(callback=named, help="a documen
 PackageFile = Annotated[Path, typer.Argument(help="a package", metavar="FILE")]
 Unsigned = Annotated[bool, typer.Option("--allow-unsigned", help="take a package that nobody has signed")]
 Untrusted = Annotated[bool, typer.Option("--allow-untrusted", help="take one whose key packages.trusted does not list")]
+OwnKey = Annotated[
+    Path | None, typer.Option("--key", help="your own private key, whose packages are yours; else the variable's")
+]
 
 
 def _operations() -> ModuleType:
@@ -60,6 +63,7 @@ def key(
         output.line(f"private key: {made.file}; back it up where no one else reads it")
         output.line(f"public key:  {made.public_key}")
         output.line("whoever takes your packages lists it under packages.trusted in conf/packages/default.yaml")
+        output.line(f"TRADEWRIGHT_PACKAGE_KEY_FILE={made.file} in .env signs yours, and knows them as yours")
         return made
 
     run_operation(as_json, act, show)
@@ -81,7 +85,13 @@ def export(
         made: Shown = operations.export(_settings(strategy, overrides), file, key, unsigned=unsigned)
         return made
 
-    run_operation(as_json, act, _show)
+    def show(output: Output, made: Shown) -> object:
+        _show(output, made)
+        own = ["--key", str(key)] if key and not unsigned else ["--allow-unsigned"] if unsigned else []
+        output.next("prove what it says", "package", "verify", str(file), *own)
+        return made
+
+    run_operation(as_json, act, show)
 
 
 @package.command()
@@ -90,13 +100,14 @@ def verify(
     overrides: Overrides = None,
     allow_unsigned: Unsigned = False,
     allow_untrusted: Untrusted = False,
+    key: OwnKey = None,
     as_json: Json = False,
 ) -> None:
     """Check hashes and signature, compile the document, backtest it again; exit 1 when anything differs."""
 
     def act(_output: Output) -> Verified:
         operations = _operations()
-        admitted = operations.Admission(allow_unsigned, allow_untrusted)
+        admitted = operations.Admission(allow_unsigned, allow_untrusted, key)
         found: Verified = operations.verify(desk_settings_of(overrides), file, admitted)
         return found
 
@@ -118,13 +129,14 @@ def import_(
     as_name: Annotated[str, typer.Option("--as", help="another name for the strategy")] = "",
     allow_unsigned: Unsigned = False,
     allow_untrusted: Untrusted = False,
+    key: OwnKey = None,
     as_json: Json = False,
 ) -> None:
     """Write the document of a package into conf/strategy, after every check but the backtest; none is overwritten."""
 
     def act(_output: Output) -> Imported:
         operations = _operations()
-        admitted = operations.Admission(allow_unsigned, allow_untrusted)
+        admitted = operations.Admission(allow_unsigned, allow_untrusted, key)
         done: Imported = operations.import_package(desk_settings_of(overrides), file, admitted, as_name)
         return done
 
@@ -132,7 +144,7 @@ def import_(
         output.line(f"{done.file}: {'written' if done.is_written else 'is there already, the same'}")
         output.line("tradewright trade and the schedules trade every strategy of conf/strategy, this one too")
         said = (("--allow-unsigned", allow_unsigned), ("--allow-untrusted", allow_untrusted))
-        admitted = [option for option, is_given in said if is_given]
+        admitted = [option for option, is_given in said if is_given] + (["--key", str(key)] if key else [])
         output.next("prove what it says", "package", "verify", str(file), *admitted)
         return done
 
@@ -140,11 +152,11 @@ def import_(
 
 
 @package.command(name="show")
-def show_(file: PackageFile, overrides: Overrides = None, as_json: Json = False) -> None:
+def show_(file: PackageFile, overrides: Overrides = None, key: OwnKey = None, as_json: Json = False) -> None:
     """What a package says of itself and who signed it; nothing of it is run."""
 
     def act(_output: Output) -> Shown:
-        found: Shown = _operations().show(desk_settings_of(overrides), file)
+        found: Shown = _operations().show(desk_settings_of(overrides), file, key)
         return found
 
     run_operation(as_json, act, _show)
@@ -168,7 +180,11 @@ def _told(certificate: ShownCertificate | None) -> str:
 
 def _show(output: Output, found: Shown) -> object:
     told, done = found.manifest, found.manifest.evaluation
-    signed = {"TRUSTED": f"by {found.signer}", "UNTRUSTED": f"with {found.public_key}, a key that is not trusted"}
+    signed = {
+        "TRUSTED": f"by {found.signer}",
+        "OWN": f"with your own key, {found.public_key}",
+        "UNTRUSTED": f"with {found.public_key}, a key that is not trusted",
+    }
     rows: list[tuple[str, object]] = [
         ("strategy", f"{told.name}, version {told.version}"),
         ("package", told.id),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -188,12 +189,21 @@ def _tell_sets(output: Output, reply: SweepReply) -> None:
 
 
 def _findings(reply: BacktestReply) -> list[tuple[object, object]]:
-    """The findings with their accounts, where there are several."""
-    several = len({row["account"] for row in reply.findings}) > 1
-    return [
-        (row["severity"], f"{row['account']}: {row['message']}" if several else row["message"])
-        for row in reply.findings
-    ]
+    """The findings, gravest first; one that several accounts have is told once, with their names."""
+    if len({row["account"] for row in reply.findings}) < 2:
+        return [(row["severity"], row["message"]) for row in reply.findings]
+    alike: dict[tuple[object, object], list[Mapping[str, object]]] = {}
+    for row in reply.findings:
+        alike.setdefault((row["severity"], row["code"]), []).append(row)
+    return [(severity, _told_once(rows)) for (severity, _code), rows in alike.items()]
+
+
+def _told_once(rows: Sequence[Mapping[str, object]]) -> str:
+    """The message of the first account, and the others that have the finding, in the same words or with own figures."""
+    first, same = rows[0]["message"], [str(row["account"]) for row in rows if row["message"] == rows[0]["message"]]
+    others = [str(row["account"]) for row in rows if row["message"] != first]
+    told = f"{', '.join(dict.fromkeys(same))}: {first}"
+    return f"{told} Likewise, with figures of their own: {', '.join(dict.fromkeys(others))}." if others else told
 
 
 def tell_verdict(output: Output, reply: BacktestReply | SweepReply | WalkForwardReply | MonteCarloReply) -> None:

@@ -115,7 +115,7 @@ def _package(settings: Settings, root: Path) -> DemoPackage:
     with tempfile.TemporaryDirectory(prefix="tradewright-") as folder:
         key = make_key(settings, Path(folder) / "package.key")
         export(chosen, file, Path(key.file), text=text)
-    found = verify(settings, file, Admission(untrusted=True))
+        found = verify(settings, file, Admission(key=Path(key.file)))
     certificate = found.package.certificate
     scenarios, passed = (certificate.scenarios, certificate.passed) if certificate else (0, False)
     return DemoPackage(str(file), DOCUMENT, scenarios, passed, len(found.differences))

@@ -1,4 +1,4 @@
-"""Pieces of HTML for the apps: figures as tiles, as many beside one another as fit (two on a phone), wrapped text."""
+"""Pieces of HTML for the apps: figures as tiles, as many beside one another as fit, findings, wrapped text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from jinja2 import Environment
 
+from tradewright.evaluation.finding import Finding, Severity
 from tradewright.evaluation.formatting import MetricRow
+
+COLOURS = {Severity.CRITICAL: "#c8453f", Severity.WARNING: "#a97c1f", Severity.INFO: "#3578c4"}
 
 _TILES = """<div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(min(8.2rem,45%),1fr));gap:.6rem">
 {%- for row in rows -%}
@@ -18,12 +21,29 @@ padding:.8rem 1rem;min-width:0;overflow-wrap:anywhere">
 {%- endfor -%}
 </div>"""
 
+_FINDINGS = """<ol style="list-style:none;margin:0;padding:0">
+{%- for account, finding in found -%}
+<li style="display:flex;flex-wrap:wrap;gap:.25rem .75rem;align-items:baseline;
+padding:.4rem 0;border-bottom:1px solid #8883">
+<b style="color:#fff;border-radius:1rem;padding:0 .6rem;font-size:.75rem;min-width:4.5rem;text-align:center;
+background:{{ colours[finding.severity] }}">{{ finding.severity }}</b>
+<span style="flex:1 1 14rem">{{ finding.message }}
+<small style="opacity:.7">{{ finding.advice.why }} {{ finding.advice.remedy }}</small></span>
+<code style="opacity:.6;font-size:.75rem">{{ finding.code }} · {{ account }}</code></li>
+{%- endfor -%}
+</ol>"""
+
 _WRAPPED = """<pre style="white-space:pre-wrap;overflow-wrap:anywhere;font-size:.75rem">{{ text }}</pre>"""
 
 
 def tiles(rows: Sequence[MetricRow]) -> str:
     """The tiles as HTML; every text in it is escaped."""
     return Environment(autoescape=True).from_string(_TILES).render(rows=rows)
+
+
+def findings_list(found: Sequence[tuple[str, Finding]]) -> str:
+    """Findings with the names of their accounts as an HTML list, in their order; every text in it is escaped."""
+    return Environment(autoescape=True).from_string(_FINDINGS).render(found=found, colours=COLOURS)
 
 
 def wrapped_text(text: str) -> str:

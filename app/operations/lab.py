@@ -73,7 +73,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class LabOptions:
-    """The possible choices and the first one; ``problem`` gives the reason when there are none."""
+    """The possible choices and the first one, and the folds of a walk-forward; ``problem`` says why there are none."""
 
     problem: str = ""
     strategies: tuple[str, ...] = ()
@@ -82,6 +82,7 @@ class LabOptions:
     timeframes: tuple[str, ...] = ()
     prices: tuple[str, ...] = tuple(PriceView)
     first: Choice = Choice("", (), Timeframe.D1, PriceView.RAW, "")
+    folds: int = 1
 
 
 def lab_options(overrides: Sequence[str]) -> LabOptions:
@@ -100,6 +101,7 @@ def lab_options(overrides: Sequence[str]) -> LabOptions:
         instruments=tuple(name for name in dict.fromkeys(known) if name in settings.instruments),
         timeframes=tuple(in_order),
         costs=costs,
+        folds=settings.walkforward.folds,
         first=Choice(
             strategy=_among(settings.strategy.name, strategies),
             instruments=symbols(settings)[:1],

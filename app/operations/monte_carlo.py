@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 
 from app.operations.research import LOOK_AHEAD, base_timeframes, known_at_text, quoted_instruments, run
 from conf.schema.settings import Settings
@@ -12,6 +14,8 @@ from runtime.container import Container
 from runtime.exchange_rates import account_currency
 from runtime.monte_carlo import monte_carlo_of
 from tradewright.evaluation.monte_carlo import MonteCarloSummary
+from tradewright.evaluation.monte_carlo_fan import fan_figure
+from tradewright.evaluation.risk_report import Drawings
 from tradewright.research.permutation_test import PermutationTest
 
 
@@ -67,8 +71,11 @@ class MonteCarloReply:
     quotes: Sequence[str] = ()
 
 
-def monte_carlo(settings: Settings) -> MonteCarloReply:
+def monte_carlo(settings: Settings, report: Path | None = None) -> MonteCarloReply:
     """Backtest the strategy in force, which is a trial, and simulate other histories of it.
+
+    Args:
+        report: where its risk report is written, with the fan of the bootstrap's paths.
 
     Raises:
         ConfigError, DataError, StoreError, StrategyError: naming what is wrong and what to do.
@@ -76,6 +83,9 @@ def monte_carlo(settings: Settings) -> MonteCarloReply:
     demand_single_decisions(settings, "a Monte Carlo simulation")
     done = run(settings)
     found, chosen = monte_carlo_of(Container(settings), done), settings.montecarlo
+    if report is not None:
+        fan: Drawings = {"Equity of the paths of the bootstrap": partial(fan_figure, found.fan)}
+        replace(done.report, drawings={**fan, **done.report.drawings}).write(report)
     return MonteCarloReply(
         strategy=settings.strategy.name,
         currency=account_currency(settings),

@@ -91,10 +91,15 @@ class Imported:
 
 @dataclass(frozen=True)
 class Admission:
-    """Which packages are taken beside those that are signed with a trusted key."""
+    """Which packages are taken beside those that are signed with a trusted key.
+
+    ``key`` is the file of one's own private key, whose packages are taken; None takes ``TRADEWRIGHT_PACKAGE_KEY``,
+    where it is set.
+    """
 
     unsigned: bool = False
     untrusted: bool = False
+    key: Path | None = None
 
 
 def make_key(settings: Settings, file: Path) -> KeyReply:
@@ -162,7 +167,7 @@ def export(
     certificate = certified(carried, found.document, found.program, known).canonical_json().encode()
     package = _package(found, version, certificate, SystemClock().now().replace(microsecond=0))
     write_bytes(file.absolute(), written(package, private_key, where, settings.packages.level))
-    return show(settings, file)
+    return show(settings, file, key)
 
 
 def _package(found: Tested, version: int, certificate: bytes, at: datetime) -> Package:
@@ -208,17 +213,29 @@ def _refuse_other_file(file: Path) -> None:
         raise refusal(PackageFault.NAME_TAKEN, what, str(file), "name another file") from error
 
 
-def show(settings: Settings, file: Path) -> Shown:
+def show(settings: Settings, file: Path, key: Path | None = None) -> Shown:
     """What a package says of itself; nothing of it is run or written.
 
+    Args:
+        key: as of :class:`Admission`.
+
     Raises:
-        PackageRefused: it breaks a rule.
+        PackageRefused: it breaks a rule; the key is none.
     """
-    return _shown(settings, file, read_file(file))
+    return _shown(settings, file, read_file(file), key)
 
 
-def _shown(settings: Settings, file: Path, package: Package) -> Shown:
+def _trust(settings: Settings, package: Package, key: Path | None) -> tuple[Trust, str]:
+    """What is known of who made it; one's own key is looked at where the settings do not list the package's."""
     trust, signer = package.trust(settings.packages.trusted)
+    if package.signature is None or trust is not Trust.UNTRUSTED or (key is None and environment(KEY) is None):
+        return trust, signer
+    is_own = public_key_of(*_key(key)) == package.signature.public_key
+    return Trust.OWN if is_own else trust, signer
+
+
+def _shown(settings: Settings, file: Path, package: Package, key: Path | None) -> Shown:
+    trust, signer = _trust(settings, package, key)
     public = package.signature.public_key if package.signature else ""
     try:
         certificate = package.certified()
@@ -237,7 +254,7 @@ def verify(settings: Settings, file: Path, admitted: Admission) -> Verified:
         TradewrightError: the backtest cannot be run, as when there are no bars of an instrument.
     """
     package, document, program, chosen = _admitted(settings, file, admitted)
-    shown, certificate = _shown(settings, file, package), package.certified()
+    shown, certificate = _shown(settings, file, package, admitted.key), package.certified()
     known = {document.id: document for document in scenarios()} if certificate else {}
     with _anew(chosen) as used:
         with Container(used) as house:
@@ -283,7 +300,7 @@ class Admitted(NamedTuple):
 
 def _admitted(settings: Settings, file: Path, admitted: Admission) -> Admitted:
     package = read_file(file)
-    trust, _ = package.trust(settings.packages.trusted)
+    trust, _ = _trust(settings, package, admitted.key)
     if trust is Trust.UNSIGNED and not admitted.unsigned:
         raise refusal(PackageFault.UNSIGNED, "nobody has signed it", str(file))
     if trust is Trust.UNTRUSTED and not admitted.untrusted:
@@ -314,7 +331,7 @@ def import_package(settings: Settings, file: Path, admitted: Admission, name: st
     if wanted != document.id:
         text = _renamed(text, wanted, program)
     path = conf_folder() / "strategy" / f"{wanted}.yaml"
-    told = _shown(settings, file, package)
+    told = _shown(settings, file, package, admitted.key)
     if path.is_file() and path.read_bytes() == text.encode():
         return Imported(display_path(path, conf_folder()), wanted, program.hash, False, told)
     _refuse_name(wanted, path)

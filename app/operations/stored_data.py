@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from tradewright.model.instrument import Instrument
     from tradewright.store.bars import BarStore
     from tradewright.store.dataset import Revision
+
+
+TOLD_DIGITS, SPREAD_DIGITS = 15, 4
+"""Significant digits that a table for people has of a stored number and of a spread; ``--json`` has all."""
 
 
 @dataclass(frozen=True)
@@ -155,12 +159,17 @@ def show_data(settings: Settings, symbol: str, rows: int) -> ShownInstrument:
     )
 
 
-def exact_text(value: Decimal | None, instrument: Instrument | None) -> str:
-    """A number in plain digits, with at least the places of the instrument's tick; empty for an unknown one."""
+def digits_text(value: Decimal | None, instrument: Instrument | None = None, digits: int = TOLD_DIGITS) -> str:
+    """A number in plain digits, with at least the places of the instrument's tick; empty for an unknown one.
+
+    Args:
+        digits: significant ones; those beyond :data:`TOLD_DIGITS` are noise of the arithmetic that made the number.
+    """
     if value is None:
         return ""
+    value = value.normalize(Context(prec=digits))
     places = -int(instrument.tick_size.normalize().as_tuple().exponent) if instrument else 0
-    given = -int(value.normalize().as_tuple().exponent)
+    given = -int(value.as_tuple().exponent)
     return f"{value:.{max(places, given, 0)}f}"
 
 

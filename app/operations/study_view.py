@@ -6,34 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment
-
 from app.operations.charts import legible
+from app.operations.html_pieces import findings_list
 from app.operations.research import fill_lines
 from runtime.study import BARS
-from tradewright.evaluation.charts import account_figure, excursion_figure, price_figure, rolling_figure
-from tradewright.evaluation.finding import Severity
+from tradewright.evaluation.charts import (
+    account_figure,
+    excursion_figure,
+    price_figure,
+    rolling_figure,
+    weights_figure,
+)
 from tradewright.evaluation.formatting import MetricRow, headline
 from tradewright.evaluation.html_report import MOST_TRADES
 from tradewright.evaluation.study import StudyResult
 from tradewright.evaluation.trade_table import trade_rows
-from tradewright.evaluation.verdict import verdict_lines
+from tradewright.evaluation.verdict import verdict_lines, verdict_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-COLOURS = {Severity.CRITICAL: "#c8453f", Severity.WARNING: "#a97c1f", Severity.INFO: "#3578c4"}
-_FINDINGS = """<ol style="list-style:none;margin:0;padding:0">
-{%- for account, finding in found -%}
-<li style="display:flex;flex-wrap:wrap;gap:.25rem .75rem;align-items:baseline;
-padding:.4rem 0;border-bottom:1px solid #8883">
-<b style="color:#fff;border-radius:1rem;padding:0 .6rem;font-size:.75rem;min-width:4.5rem;text-align:center;
-background:{{ colours[finding.severity] }}">{{ finding.severity }}</b>
-<span style="flex:1 1 14rem">{{ finding.message }}
-<small style="opacity:.7">{{ finding.advice.why }} {{ finding.advice.remedy }}</small></span>
-<code style="opacity:.6;font-size:.75rem">{{ finding.code }} · {{ account }}</code></li>
-{%- endfor -%}
-</ol>"""
 
 
 @dataclass(frozen=True)
@@ -51,8 +42,7 @@ class StudyView:
     @property
     def verdict(self) -> str:
         """What the evidence supports: its code and its text; empty without a study."""
-        told = self.study.report.verdict if self.study else None
-        return f"{told.code.value}: {told.text}" if told else ""
+        return verdict_text(self.study.report.verdict) if self.study else ""
 
     @property
     def verdict_tiles(self) -> tuple[MetricRow, ...]:
@@ -83,8 +73,7 @@ class StudyView:
     @property
     def findings(self) -> str:
         """The findings as an HTML list, gravest first; every text in it is escaped."""
-        found = self.study.report.findings() if self.study else ()
-        return Environment(autoescape=True).from_string(_FINDINGS).render(found=found, colours=COLOURS)
+        return findings_list(self.study.report.findings() if self.study else ())
 
     @property
     def account(self) -> go.Figure | None:
@@ -96,6 +85,12 @@ class StudyView:
         """The price with its fills, by instrument."""
         results = self.study.results if self.study else {}
         return {name: legible(price_figure(result)) for name, result in results.items()}
+
+    @property
+    def weights(self) -> go.Figure | None:
+        """The holdings as shares of the account's equity over time; None for one instrument."""
+        figure = weights_figure(self.study.results, self.study.account) if self.study else None
+        return None if figure is None else legible(figure)
 
     @property
     def rolling(self) -> go.Figure | None:

@@ -14,7 +14,7 @@ from runtime.sweep import SweptSettings, places_of_sets, sweep_report, sweep_set
 from tradewright.evaluation.sweep_checks import SetTests
 from tradewright.model.errors import ConfigError
 from tradewright.research.optimizer import SearchRules
-from tradewright.research.sweep import SKILL_FIGURES
+from tradewright.research.sweep import SKILL_FIGURES, SweepResult
 from tradewright.store.files import write_bytes
 
 
@@ -55,6 +55,21 @@ class SweepReply:
     quotes: Sequence[str] = ()
 
 
+@dataclass(frozen=True)
+class DoneSweep:
+    """What a sweep was asked for and what came out, ranked by the figure ``rank``."""
+
+    parts: Sequence[AskedPart]
+    result: SweepResult
+    rank: str
+
+    @property
+    def void(self) -> str:
+        """The reason why the sweep is void; empty where it is not."""
+        ahead = self.result.ahead
+        return f"The strategy looks ahead and every figure here is void: {ahead}." if ahead else ""
+
+
 def sweep(
     overrides: Sequence[str],
     *,
@@ -87,6 +102,40 @@ def sweep(
     """
     if top < 0:
         raise ConfigError(f"{top} rows cannot be shown", where="--top", remedy="say --top 20; 0 shows all")
+    done = do_sweep(overrides, where, random, optuna, objectives, rank, progress)
+    parts, result = done.parts, done.result
+    settings = [part.settings for part in parts]
+    if report is not None:
+        write_bytes(report, sweep_report(settings[0], result, done.rank).encode())
+    return SweepReply(
+        strategy=", ".join(dict.fromkeys(each.strategy.name for each in settings)),
+        trials=len(result.totals),
+        left_out=result.left_out,
+        why=result.why,
+        ranked_by=done.rank,
+        rows=result.rows(top, objectives),
+        config_hash=settings[0].config_hash,
+        data=_data(parts),
+        verdict=result.verdict.plain(),
+        findings=[row.plain() for row in result.findings],
+        tests=result.tests,
+        void=done.void,
+        made_of={symbol: base for each in settings for symbol, base in base_timeframes(each).items()},
+        known_at=known_at_text(settings[0]),
+        quotes=tuple(dict.fromkeys(name for each in settings for name in quoted_instruments(each))),
+    )
+
+
+def do_sweep(
+    overrides: Sequence[str],
+    where: str = "",
+    random: int = 0,
+    optuna: int = 0,
+    objectives: Sequence[str] = (),
+    rank: str = "",
+    progress: Callable[[int, int], None] | None = None,
+) -> DoneSweep:
+    """The sweep itself; arguments and refusals as of :func:`sweep`."""
     rank = rank or next(iter(objectives), "sharpe")
     ranked_figures(rank, SKILL_FIGURES[:1])
     for name in objectives:
@@ -98,26 +147,7 @@ def sweep(
     asked = [SweptSettings(Container(part.settings), part.sets, part.swept) for part in parts]
     settings = [part.settings for part in parts]
     search = SearchRules(optuna, tuple(objectives) or (rank,), settings[0].base.seed) if optuna else None
-    result = sweep_sets(asked, rank, progress, search)
-    if report is not None:
-        write_bytes(report, sweep_report(settings[0], result, rank).encode())
-    return SweepReply(
-        strategy=", ".join(dict.fromkeys(each.strategy.name for each in settings)),
-        trials=len(result.totals),
-        left_out=result.left_out,
-        why=result.why,
-        ranked_by=rank,
-        rows=result.rows(top, objectives),
-        config_hash=settings[0].config_hash,
-        data=_data(parts),
-        verdict=result.verdict.plain(),
-        findings=[row.plain() for row in result.findings],
-        tests=result.tests,
-        void=f"The strategy looks ahead and every figure here is void: {result.ahead}." if result.ahead else "",
-        made_of={symbol: base for each in settings for symbol, base in base_timeframes(each).items()},
-        known_at=known_at_text(settings[0]),
-        quotes=tuple(dict.fromkeys(name for each in settings for name in quoted_instruments(each))),
-    )
+    return DoneSweep(parts, sweep_sets(asked, rank, progress, search), rank)
 
 
 def _data(parts: Sequence[AskedPart]) -> list[FindingLine]:

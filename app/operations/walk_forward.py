@@ -118,7 +118,7 @@ def walk_forward(
         sets=done.sets,
         left_out=done.left_out,
         why=done.why,
-        folds=_fold_lines(settings, done),
+        folds=fold_lines(settings, done),
         efficiency=done.efficiency,
         stability=done.stability,
         final_equity=section.metrics.final_equity,
@@ -134,7 +134,9 @@ def walk_forward(
     )
 
 
-def _fold_lines(settings: Settings, done: WalkForward) -> list[FoldLine]:
+def fold_lines(settings: Settings, done: WalkForward) -> list[FoldLine]:
+    """The folds of a walk-forward under these settings, the earliest first."""
+
     def ends(span: BarSpan) -> tuple[str, str]:
         both = [span.start, span.stop - 1]
         if timeframe(settings).of_sessions:

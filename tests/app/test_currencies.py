@@ -198,7 +198,7 @@ def test_the_gate_gets_the_newest_rate_known_from_the_sources_of_a_backtest(own:
     assert newest(own, "JPY", "2025-02-25 22:00").age_seconds == 365 * 24 * 3600, "old, and told"
     (tmp_path / "jpy.csv").write_text("date,rate\n2024-02-21,0.01\n2024-02-22,0.02\n")
     filed = with_terms(own, rates={"JPY": str(tmp_path / "jpy.csv")})
-    assert newest(filed, "JPY", "2024-02-22 23:00").told() == "JPY to USD at 0.01 (jpy.csv, 82800 s old)"
+    assert newest(filed, "JPY", "2024-02-22 23:00").told() == "JPY to USD at 0.01 (jpy.csv, 23 hours old)"
 
 
 def test_what_is_broken_is_no_rate_and_blocks_no_exit(own: Settings, tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 import zipfile
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from app.operations.stored_data import digits_text
 from conf.compose import compose
 from conf.schema.market import ScenarioFeedSettings
 from runtime.container import Container
@@ -86,6 +88,18 @@ def test_an_instrument_is_shown_with_its_ends_and_facts(stored: str) -> None:
     assert "0.00000912" in told
     assert "not configured" in told
     assert "volume is unknown in 30 bars" in say("data", "show", "GOOG", stored).out
+
+
+@pytest.mark.parametrize(
+    ("stored_as", "digits", "text"),
+    [
+        (0.1 + 0.2, 15, "0.3"), (1.1 * 1.1, 15, "1.21"), (65432.12345678, 15, "65432.12345678"),
+        (9.12e-6, 15, "0.00000912"), (19180.8047, 15, "19180.8047"),
+        (1e15, 15, "1000000000000000"), (0.0, 15, "0"), (2.04405717699, 4, "2.044"),
+    ],
+)  # fmt: skip
+def test_numbers_are_told_without_the_noise_of_floats(stored_as: float, digits: int, text: str) -> None:
+    assert digits_text(Decimal(repr(stored_as)), digits=digits) == text
 
 
 def test_a_symbol_of_which_nothing_is_stored_is_refused(stored: str, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conf.compose import compose
+from conf.documents import document_problems
 from strategies.documents import LIBRARY
 from tests.app.conftest import say
 from tests.dsl.test_documents import FIXTURES
@@ -40,6 +41,15 @@ def test_people_see_the_place_the_reason_and_the_remedy() -> None:
         f"{LOOKS_AHEAD}:6:22: DSL_STATIC_FAIL: rules[0].if: a lag of -1 bars reads a bar to come: look-ahead "
         "(a lag is 0 or more; for a parameter, raise its min)"
     )
+
+
+def test_check_tells_a_documents_problems_in_the_same_words(tmp_path: Path) -> None:
+    (tmp_path / "strategy").mkdir()
+    path = tmp_path / "strategy" / LOOKS_AHEAD.name
+    path.write_bytes(LOOKS_AHEAD.read_bytes())
+    told = [str(problem) for problem in document_problems(path, str(path))]
+    assert len(told) == 2
+    assert say("dsl", "check", str(path)).out.splitlines()[:2] == told
 
 
 def test_too_few_bars_are_told() -> None:

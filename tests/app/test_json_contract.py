@@ -150,7 +150,8 @@ QUOTES = {
 CONTRACT: dict[str, Any] = {
     "check": {"problems": []},
     "check wrong": {
-        "problems": [{"file": TEXT, "line": int, "key": TEXT, "value": TEXT, "rule": TEXT, "nearest": TEXT}],
+        "problems": [{"file": TEXT, "line": int, "key": TEXT, "value": TEXT, "rule": TEXT, "nearest": TEXT,
+                      "column": int, "code": TEXT}],
     },
     "import": {"imported": [IMPORTED], "refused": []},
     "backtest": BACKTEST,

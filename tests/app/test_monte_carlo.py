@@ -72,6 +72,14 @@ def test_the_risk_free_rate_may_be_a_series(house: House, tmp_path: Path) -> Non
     assert (lost.status, "correct evaluation.risk_free_rates" in lost.err) == (1, True)
 
 
+def test_the_report_draws_the_fan(house: House, tmp_path: Path) -> None:
+    page = tmp_path / "paths.html"
+    said = say("montecarlo", *house.overrides, *SMALL, "montecarlo.permutations=0", "--report", str(page))
+    assert said.status == 0, said.err
+    assert f"risk report: {page}" in said.err
+    assert "Equity of the paths of the bootstrap" in page.read_text()
+
+
 def test_people_read_tables(house: House) -> None:
     out = say("montecarlo", *house.overrides, *SMALL).out
     told = ("100 paths of 230 bars", "blocks of 30 bars", "10% of the trades missed", "x 3", "verdict LUCK:")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from tests.app.conftest import say
 from tradewright.model.errors import ConfigError
 
 MADE = {
-    "conf", "strategies", "notebooks", "workspace.yaml", ".env.example", ".gitignore", "README.md", MARKER,
+    "conf", "docs", "strategies", "notebooks", "workspace.yaml", ".env.example", ".gitignore", "README.md", MARKER,
 }  # fmt: skip
 
 
@@ -43,10 +45,67 @@ def test_a_new_project_holds_what_a_project_needs(tmp_path: Path) -> None:
     assert not [name for name in written if name.endswith("__init__.py")], "it would hide what ships"
 
 
+@pytest.mark.parametrize("where", ["clone", "project"])
+def test_git_takes_no_export_of_a_notebook_and_no_secret(tmp_path: Path, where: str) -> None:
+    """D11: an exported notebook holds positions and equity."""
+    (tmp_path / ".gitignore").write_bytes(
+        (SOURCE / ".gitignore").read_bytes() if where == "clone" else shipped_files()[".gitignore"].read_bytes()
+    )
+    kept = ("notebooks/monitor.py", "conf/config.yaml", "strategies/mine.py", ".env.example")
+    left_out = ("notebooks/monitor.html", "notebooks/lab.ipynb", "notebooks/__marimo__/monitor.json", ".env",
+                "data/ledger.sqlite3", ".dagster/history.db")  # fmt: skip
+    git = ["git", "-c", f"core.excludesFile={os.devnull}", "-C", str(tmp_path)]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    told = subprocess.run([*git, "check-ignore", *kept, *left_out], capture_output=True, text=True, check=False)
+    assert told.stdout.split() == list(left_out)
+
+
 def test_the_files_of_the_clone_are_those_of_a_project() -> None:
     files = shipped_files()
     for name in ("workspace.yaml", ".env.example"):
         assert files[name].read_text() == (SOURCE / name).read_text()
+
+
+def test_the_pages_are_there_and_every_link_between_them_leads_somewhere(project: Path) -> None:
+    """Messages and comments name pages as ``docs/NAME.md``."""
+    pages = {path.relative_to(SOURCE).as_posix() for path in (SOURCE / "docs").rglob("*.md")}
+    assert {path.relative_to(project).as_posix() for path in (project / "docs").rglob("*.md")} == pages
+    for page in (project / "README.md", *(project / "docs").rglob("*.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
+            assert (page.parent / target).is_file(), f"{page.name} -> {target}"
+    named = {
+        name
+        for folder in ("app", "conf", "runtime", "strategies", "tradewright")
+        for path in (SOURCE / folder).rglob("*")
+        if path.suffix in (".py", ".yaml")
+        for name in re.findall(r"docs/[a-z-]+\.md", path.read_text())
+    }
+    assert len(named) > 5
+    assert named <= pages
+
+
+def test_without_a_checkout_the_pages_are_those_that_the_wheel_brought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "lib" / "site-packages"
+    told = tmp_path / "share" / "doc" / "tradewright"
+    (told / "decisions").mkdir(parents=True)
+    for name in ("data.md", "decisions/0001.md"):
+        (told / name).write_text(name)
+    (installed / "tradewright-1.dist-info").mkdir(parents=True)
+    (installed / "tradewright-1.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: tradewright\nVersion: 1\n"
+    )
+    rows = [
+        "tradewright/__init__.py",
+        *(f"../../share/doc/tradewright/{name}" for name in ("data.md", "decisions/0001.md", "gone.md")),
+    ]
+    (installed / "tradewright-1.dist-info" / "RECORD").write_text("".join(f"{row},,\n" for row in rows))
+    monkeypatch.setattr(project_files, "SOURCE", installed)
+    monkeypatch.syspath_prepend(str(installed))
+    assert project_files.pages() == {
+        "docs/data.md": told / "data.md", "docs/decisions/0001.md": told / "decisions" / "0001.md",
+    }  # fmt: skip
 
 
 def test_the_text_tells_the_next_command(tmp_path: Path) -> None:

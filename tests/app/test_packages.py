@@ -143,7 +143,7 @@ def test_a_package_proves_itself_where_nothing_is_known(desk: House, file: Path,
     assert (row.subject, row.detail["public_key"]) == ("strategy:ma_crossover", public)
 
 
-def test_people_and_scripts_are_told(desk: House, file: Path, public: str) -> None:
+def test_people_and_scripts_are_told(desk: House, file: Path, key: Path, public: str) -> None:
     trusted = f"packages.trusted={{ann: '{public}'}}"
     shown = say("package", "show", str(file))
     assert "ma_crossover, version 1" in shown.out
@@ -157,6 +157,9 @@ def test_people_and_scripts_are_told(desk: House, file: Path, public: str) -> No
     kinds = {"file": str, "name": str, "ir_hash": str, "is_written": bool, "package": PACKAGE}
     assert list(misfits(taken.json, kinds)) == []
     assert (taken.status, taken.json["is_written"], taken.json["name"]) == (0, True, "bought")
+    own = say("package", "import", str(file), *settings_of(desk), "--key", str(key), "--as", "bought").out
+    assert f"verify {file} --key {key}" in " ".join(own.split())
+    assert "with your own key" in say("package", "show", str(file), "--key", str(key)).out
     again = say("package", "import", str(file), *settings_of(desk), "--allow-untrusted", "--as", "bought").out
     (proof,) = [line for line in again.splitlines() if line.startswith("prove what it says")]
     assert f"verify {file} --allow-untrusted" in proof
@@ -176,6 +179,26 @@ def test_unsigned_and_untrusted_ones_are_taken_when_that_is_said(
             act(settings, path, Admission(**{option: True}))  # type: ignore[operator]
         assert refused.value.code == code
     assert not import_package(settings, path, ANYBODY).is_written
+
+
+@pytest.mark.parametrize("by", ["option", "variable", "neither", "another"])
+def test_ones_own_key_is_known_and_admits_its_packages(
+    file: Path, key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    other = tmp_path / "other.key"
+    packages.make_key(elsewhere(tmp_path), other)
+    given = {"option": key, "another": other}.get(by)
+    if by == "variable":
+        monkeypatch.setenv("TRADEWRIGHT_PACKAGE_KEY", key.read_text())
+    is_own = by in ("option", "variable")
+    shown = packages.show(elsewhere(tmp_path), file, given)
+    assert (shown.trust, shown.signer) == ("OWN" if is_own else "UNTRUSTED", "")
+    if is_own:
+        assert not import_package(elsewhere(tmp_path), file, Admission(key=given)).is_written
+        return
+    with pytest.raises(PackageRefused, match="PACKAGE_KEY_FILE") as refused:
+        import_package(elsewhere(tmp_path), file, Admission(key=given))
+    assert refused.value.code == "PACKAGE_UNTRUSTED_KEY"
 
 
 # what a package says and is not so -------------------------------------------------------------------------------

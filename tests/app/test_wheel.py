@@ -53,6 +53,7 @@ def wheel(folder: Path) -> Path:
         shutil.copytree(SOURCE / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(SOURCE / name, copy)
+    shutil.copytree(SOURCE / "docs", copy / "docs")
     _pip("wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(folder), str(copy))
     shutil.rmtree(copy)
     (made,) = folder.glob("*.whl")
@@ -87,6 +88,11 @@ def test_the_code_is_that_of_the_wheel(installed: Installed) -> None:
     code = f"import {', '.join(PACKAGES)}; print(*(each.__file__ for each in ({', '.join(PACKAGES)})), sep=chr(10))"
     for file in installed.ok("python", "-c", code).split():
         assert Path(file).is_relative_to(installed.bin.parent), file
+
+
+def test_the_pages_are_in_the_project(installed: Installed) -> None:
+    pages = {path.relative_to(SOURCE).as_posix() for path in (SOURCE / "docs").rglob("*.md")}
+    assert {path.relative_to(installed.project).as_posix() for path in installed.project.rglob("docs/**/*.md")} == pages
 
 
 def test_commands_work_and_the_order_is_in_the_project(installed: Installed) -> None:

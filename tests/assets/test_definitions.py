@@ -44,6 +44,11 @@ def test_the_graph_is_the_committed_one() -> None:
     research, execution = research_definitions(()), execution_definitions(())
     text = "\n".join(["research:", *lines(research), "", "execution:", *lines(execution), ""])
     assert text == GRAPH.read_text()
+    for graph in (research.resolve_asset_graph(), execution.resolve_asset_graph()):
+        nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
+        assert [node.key for node in nodes if node.is_materializable and not node.check_keys] == [], (
+            "the README says so"
+        )
     assert {job.name for job in research.resolve_all_job_defs()} >= {
         "market",
         RESEARCH_JOB,

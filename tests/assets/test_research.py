@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import dagster as dg
@@ -82,6 +83,7 @@ def test_every_materialization_names_configuration_mode_and_seed(settled: House,
         name = event.asset_key.path[1]
         settings = compose((*settled.overrides, f"strategy={name}"))
         assert metadata["config_hash"].value == settings.config_hash
+        assert re.fullmatch(r"[0-9a-f]{64}", metadata["data_hash"].value)
         assert (metadata["mode"].value, metadata["seed"].value) == ("sim", settings.base.seed)
 
 

@@ -301,14 +301,16 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a condition that never holds": (
         {"allocate": ROTATION | {"hold_if": "rsi(close, 5) > 100"}},
         [
-            ("STATIC_FAIL: allocate.hold_if: the condition is never true, whatever the prices "
+            ("STATIC_FAIL: allocate.hold_if: the condition is never true, whatever the prices: "
+             "rsi(close, 5) lies between 0 and 100 "
              "(remove it, or correct the condition)")
         ],
     ),
     "a part that always holds": (
         {"allocate": ROTATION | {"hold_if": "close >= low and roc(close, 3) > 1"}},
         [
-            ("STATIC_FAIL: allocate.hold_if: a part of the condition is always true, whatever the prices "
+            ("STATIC_FAIL: allocate.hold_if: the part 'close >= low' is always true, whatever the prices: "
+             "close is never below low "
              "(leave that part out)")
         ],
     ),

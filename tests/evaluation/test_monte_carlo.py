@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tradewright.evaluation import monte_carlo_fan
 from tradewright.evaluation.blocks import Blocks
 from tradewright.evaluation.monte_carlo import (
     bootstrap_returns,
@@ -19,6 +20,7 @@ from tradewright.evaluation.monte_carlo import (
     percentiles_of,
     shuffle_trades,
 )
+from tradewright.evaluation.monte_carlo_fan import SHARES, bootstrap_fan, fan_figure
 from tradewright.evaluation.return_samples import ReturnsRefused
 from tradewright.model.bars import Floats
 
@@ -153,6 +155,44 @@ def test_laws(returns, seed, block, blocks):
         assert each.p5 <= each.median <= each.p95
         assert each.error >= 0
     assert 0 <= summary.loss_probability <= 1
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(st.floats(-1.2, 1.5), min_size=1, max_size=300),
+    st.integers(0, 2**63 - 1),
+    st.integers(1, 40),
+    st.sampled_from(list(Blocks)),
+)
+def test_the_fan_is_of_the_very_paths(returns, seed, block, blocks):
+    series = np.array(returns)
+    fan = bootstrap_fan(series, paths=20, block=block, blocks=blocks, seed=seed)
+    ends = 1.0 + bootstrap_returns(returns, paths=20, block=block, blocks=blocks, seed=seed).total_return
+    np.testing.assert_allclose(fan.levels[:, -1], np.percentile(ends, SHARES), rtol=1e-9, atol=1e-9)
+    assert (np.diff(fan.levels, axis=0) >= 0).all()
+    assert (fan.levels[:, 0] == 1).all()
+    assert (fan.steps[0], fan.steps[-1]) == (0, len(series))
+    level = [1.0]
+    for change in returns:
+        level.append(level[-1] * (1 + change) if level[-1] > 0 else level[-1])
+    np.testing.assert_allclose(fan.given, np.array(level)[fan.steps], rtol=1e-9)
+
+
+def test_a_long_fan_is_thinned_and_made_in_parts(monkeypatch):
+    series = np.random.default_rng(1).normal(0, 0.01, 1000)
+    whole = bootstrap_fan(series, paths=30, block=20, blocks=Blocks.STATIONARY, seed=3)
+    monkeypatch.setattr(monte_carlo_fan, "PLACES", 7000)
+    parts = bootstrap_fan(series, paths=30, block=20, blocks=Blocks.STATIONARY, seed=3)
+    assert parts.levels.tobytes() == whole.levels.tobytes()
+    assert len(whole.steps) == monte_carlo_fan.STEPS + 1
+    low, high = fan_figure(whole).data[0], fan_figure(whole).data[1]
+    np.testing.assert_array_equal(low.y, whole.levels[0])
+    np.testing.assert_array_equal(high.y, whole.levels[-1])
+
+
+def test_a_fan_of_nothing_stays_where_it_is():
+    fan = bootstrap_fan(np.empty(0), paths=5, block=3, blocks=Blocks.CIRCULAR, seed=0)
+    assert (fan.levels.tolist(), fan.given.tolist(), fan.steps.tolist()) == ([[1.0]] * 5, [1.0], [0])
 
 
 @pytest.mark.parametrize(

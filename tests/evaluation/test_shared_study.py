@@ -11,6 +11,7 @@ from strategies.equal_weight import EqualWeight
 from tests.backtest.conftest import random_bars
 from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.evaluation.charts import LINES, weights_figure
 from tradewright.evaluation.finding import TOGETHER
 from tradewright.evaluation.shared_study import shared_study
 from tradewright.evaluation.study import MetricsConfig, StudyResult
@@ -44,6 +45,30 @@ def test_the_members_gains_are_the_account_s_and_an_end_is_told(tmp_path: Path) 
     (ended,) = [row for name, row in done.report.findings() if row.code == "INSTRUMENT_ENDED" and name == TOGETHER]
     assert ended.message.startswith("B ended on 1970-02-19, before the last bar of all")
     assert done.report.plain()["instruments"] == 3
+
+
+def test_the_weights_and_the_cash_make_the_account(tmp_path: Path) -> None:
+    done = studied(tmp_path)
+    figure = done.report.drawings["Weights over time, as shares of the account's equity"]()
+    assert figure is not None
+    assert [line.name for line in figure.data] == ["A", "B", "C"]
+    total = np.sum([line.y for line in figure.data], axis=0)
+    np.testing.assert_allclose(total + done.account.cash / done.account.equity, 1.0, atol=1e-12)
+    assert 0.9 < total[-1] <= 1.0
+    assert figure.data[1].y[40] > 0.2
+    assert not np.any(figure.data[1].y[49:]), "it ended"
+    assert "Weights over time" in done.report.html()
+
+
+def test_many_instruments_share_a_line(tmp_path: Path) -> None:
+    bars = {f"X{place}": random_bars(place, 60) for place in range(9)}
+    specs = dict.fromkeys(bars, BacktestSpec())
+    done = shared_study(EqualWeight(), bars, specs, SharedAccount(), MetricsConfig(), tmp_path)
+    figure = weights_figure(done.results, done.account)
+    assert figure is not None
+    assert len(figure.data) == len(LINES)
+    assert figure.data[-1].name == "4 others"
+    np.testing.assert_allclose(np.sum([line.y for line in figure.data], axis=0)[-1], 1.0, atol=0.02)
 
 
 def test_a_stored_run_is_the_same_and_a_damaged_one_is_made_anew(tmp_path: Path) -> None:

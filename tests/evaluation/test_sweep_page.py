@@ -14,7 +14,7 @@ from tests.support.chromium import chromium, needs_chromium, until
 from tradewright.evaluation.check_input import CheckInput
 from tradewright.evaluation.checks import verdict
 from tradewright.evaluation.metrics import evaluate
-from tradewright.evaluation.sweep_charts import distribution_figure, heat_figure
+from tradewright.evaluation.sweep_charts import MOST_LINES, distribution_figure, heat_figure, parallel_figure
 from tradewright.evaluation.sweep_checks import surface_findings
 from tradewright.evaluation.sweep_page import sweep_page
 from tradewright.evaluation.trial_count import TrialCount
@@ -49,6 +49,27 @@ def test_the_distribution_counts_every_set_and_marks_the_chosen_one() -> None:
     assert sum(figure.data[0].y) == len(SETS)
     assert [line.x0 for line in figure.layout.shapes] == [FIGURES[BEST], pytest.approx(float(np.median(FIGURES)))]
     assert sum(distribution_figure(np.ones(3), 0, "sharpe").data[0].y) == 3
+
+
+def test_every_set_is_a_line_through_its_parameters_and_its_figure() -> None:
+    figure = parallel_figure(SETS, FIGURES, BEST, "sharpe")
+    assert figure is not None
+    fast, slow, stop, sharpe = figure.data[0].dimensions
+    lines = sorted(zip(fast["values"], slow["values"], stop["values"], sharpe["values"], strict=True))
+    assert lines == sorted((*each.values(), value) for each, value in zip(SETS, FIGURES.tolist(), strict=True))
+    assert tuple(figure.data[0].line.color) == tuple(sharpe["values"])
+    assert parallel_figure([{"fast": 1.0}, {"fast": 2.0}], np.array([1.0, 2.0]), 1, "sharpe") is None
+
+
+def test_of_too_many_sets_the_ends_and_the_chosen_one_are_drawn() -> None:
+    sets = [{"a": float(place), "b": float(place % 7)} for place in range(5 * MOST_LINES)]
+    figures = np.array([(each["a"] * 37) % 4999 for each in sets])
+    chosen = 123
+    figure = parallel_figure(sets, figures, chosen, "sharpe")
+    assert figure is not None
+    drawn = figure.data[0].dimensions[-1]["values"]
+    assert MOST_LINES <= len(drawn) <= MOST_LINES + 1
+    assert {figures.min(), figures.max(), figures[chosen]} <= set(drawn)
 
 
 def page() -> str:

@@ -128,6 +128,17 @@ def test_it_is_the_walk_forward_that_is_written_out(tmp_path: Path, folds: FoldR
     assert account.initial_cash == SPEC.cash
     assert (len(account.trades), found.report.sections[0].metrics.trades) == (trades, trades)
     assert trades > 8
+    (draw,) = found.report.drawings.values()
+    figure = draw()
+    assert figure is not None
+    times = found.ts.astype("datetime64[ns]")
+    for line, span in ((0, "train"), (2, "test")):
+        ends = [getattr(fold.fold, span) for fold in found.folds]
+        assert [np.datetime64(each) for each in figure.data[line].x if each is not None] == [
+            times[place] for start, stop in ends for place in (start, stop - 1)
+        ]
+    assert list(figure.data[1].y) == [fold.in_sample.sharpe for fold in found.folds]
+    assert list(figure.data[3].y) == [fold.out_of_sample.sharpe for fold in found.folds]
     assert account.trades["profit"].sum() == pytest.approx(equity[-1] - SPEC.cash)
     np.testing.assert_array_equal(account.bars.ts, bars.ts[found.folds[0].fold.test.start :])
     ends = [fold.fold.test.stop - found.folds[0].fold.test.start - 1 for fold in found.folds]

@@ -106,7 +106,7 @@ def _names_no_bars(counter: Counter, name: str) -> None:
 
 FAULTS: list[tuple[Callable[[Counter, str], None], str, str]] = [
     (_fails, "CHECK_FAILED", "(BAD_PRINT: close 144 between 120 and 120)"),
-    (_is_old, "CHECK_STALE", "older than 3600 s"),
+    (_is_old, "CHECK_STALE", "older than 60 minutes: "),
     (_judged_other_bars, "CHECK_OTHER_DATA", "the bars have changed since"),
     (_judged_by_other_rules, "CHECK_OTHER_RULES", "the rules of quality have changed since"),
     (_names_no_bars, "CHECK_OTHER_DATA", "the bars have changed since"),

@@ -81,6 +81,20 @@ def test_the_lab_reacts_to_its_parameters_and_saves_a_variant(page: Page, server
     assert [text for text in page.complaints if not any(known in text for known in OWN_POLICY)] == []
 
 
+def test_the_lab_asks_further(page: Page, server: Served) -> None:
+    page.open(server.address("lab"))
+    page.await_text("Ask further", "Run it", "Only where")
+    page.click("button", "Run it")
+    page.await_text("27 sets tried, each counted as a trial", "The best 27 sets by sharpe")
+    until(lambda: page.run("all('.js-plotly-plot .heatmaplayer').length"), "the heat map")
+    page.click("button", "One account")
+    page.await_text("one account that shares its cash")
+    page.click("button", "Run it")
+    page.await_text("1 instrument, one account")
+    page.click("button", "Sweep")
+    page.await_text("27 sets tried, each counted as a trial")
+
+
 def tiles(text: str) -> str:
     start = text.find("Total return")
     return text[start : text.find("What speaks against it", start)]

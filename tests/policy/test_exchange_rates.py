@@ -94,7 +94,7 @@ def test_an_old_rate_names_its_pair_its_age_the_bound_and_the_remedy() -> None:
     assert judge(EUROS | {"s.rates": (euro(age=OLDEST),)}).verdict is Verdict.APPROVE
     (told,) = texts(judge(EUROS | {"s.rates": (euro(age=OLDEST + 1),)}), "FX_RATE_STALE")
     assert told == (
-        "the rate from EUR to USD (EURUSD 1m) is 345601 s old; at most 345600 s are allowed "
+        "the rate from EUR to USD (EURUSD 1m) is 4.1 days old; at most 4 days are allowed "
         "(policy.max_rate_age_seconds): bring newer rates"
     )
     tighter = EUROS | {"s.rates": (euro(age=61),), "l.max_rate_age_seconds": 60}

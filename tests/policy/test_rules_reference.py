@@ -36,6 +36,7 @@ DIGESTS = {
     "9": "786031560362477ba59bf19a8805393cddfe9eee694b2383b59c65658310573f",
     "10": "d48bca02678e8d1c115d04e573c3ccc91cb2a95e290b35b84ae21dbce09effad",
     "11": "6587e4778debef2e466430fdf064b0b3dfeaf57a758e17279e03f511b184a178",
+    "12": "1a24c069c869836b15ef99cd008833f48ecd103b5f1fc169d97239a0e37ece3d",
 }
 """The digest of the rules' code, by version. A new digest needs a new version, unless the change is only of form."""
 

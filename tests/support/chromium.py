@@ -115,14 +115,25 @@ class Page:
             ) from None
 
     def click(self, selector: str, text: str = "") -> None:
-        """Click the first such element, with a real mouse, as soon as it is there."""
+        """Click the first such element, with a real mouse, as soon as it is there.
+
+        What is still being drawn above an element moves it, and a press where it was goes elsewhere; then it is clicked
+        where it is now.
+        """
         match = f"all({json.dumps(selector)}).filter(e => !{json.dumps(text)} || says(e, {json.dumps(text)}))[0]"
-        self._scroll(match, f"{selector} {text!r}")
-        x, y = self.run(
-            f"(e => {{const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]}})({match})"
+        marked = (
+            "window.hit = false; e.addEventListener('click', () => { window.hit = true }, {once: true, capture: true})"
         )
-        for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        middle = "const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]"
+
+        def hit() -> bool:
+            self._scroll(match, f"{selector} {text!r}")
+            x, y = self.run(f"(e => {{{marked}; {middle}}})({match})")
+            for kind in ("mousePressed", "mouseReleased"):
+                self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+            return bool(self.run("window.hit !== false"))
+
+        until(hit, f"a click on {selector} {text!r}")
 
     def type(self, selector: str, text: str) -> None:
         """Replace what stands in the first such field."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tradewright.dsl.allocation_checks import allocation_problems
+from tradewright.dsl.constant import constancy, parts, reason
 from tradewright.dsl.document import RuleAction
+from tradewright.dsl.meaning import Reader
 from tradewright.dsl.problem import Hint, Problem, Severity
 from tradewright.dsl.program import AllocationTerms, Program
 from tradewright.dsl.reach import Range, first_bars, ranged, values_read
 from tradewright.dsl.reading import PRICES, DocumentReading
-from tradewright.dsl.terms import FALSE, ROLLING, TRUE, Op, Term, walk
+from tradewright.dsl.terms import FALSE, ROLLING, Op, Term, walk
 
 MOST_VALUES = 200_000
 """Values that an expression may compute in one bar: some ten thousandths of a second."""
@@ -39,14 +41,18 @@ def examine(reading: DocumentReading, program: Program, bars: int | None) -> lis
 
 def _allocation(reading: DocumentReading, program: Program, terms: AllocationTerms) -> Iterator[Problem]:
     """Every problem of an allocation, that of its condition among them."""
-    found = ranged(_bounds(program), *(term for _, term in terms.roots()))
+    bounds, path, form = _bounds(program), "allocate.hold_if", reading.document.allocate
+    found = ranged(bounds, *(term for _, term in terms.roots()))
     yield from allocation_problems(reading, program, terms, found)
-    path = "allocate.hold_if"
-    if path in reading.parts and (always := _constancy(terms.hold_if, found)) is not None:
-        hint = Hint(text="remove it, or correct the condition", path=path)
-        yield reading.problem(f"the condition is {always} true, whatever the prices", path, hint)
+    text = form.hold_if if form is not None else None
+    if text is None:
+        return
+    if (always := constancy(terms.hold_if, found)) is not None:
+        why = reason(reading.document, text, bounds)
+        told = f"the condition is {always} true, whatever the prices" + (f": {why}" if why else "")
+        yield reading.problem(told, path, Hint(text="remove it, or correct the condition", path=path))
     else:
-        yield from _constant_parts(reading, terms.hold_if, found, path)
+        yield from _constant_parts(reading, terms.hold_if, bounds, text, path)
 
 
 def _entries_and_exits(reading: DocumentReading, program: Program) -> Iterator[Problem]:
@@ -110,31 +116,37 @@ def _said_twice(reading: DocumentReading, program: Program) -> Iterator[Problem]
 
 def _constant(reading: DocumentReading, program: Program) -> Iterator[Problem]:
     """Conditions and parts of them that no price can change, and rules that another one makes useless."""
-    found = ranged(_bounds(program), *reading.conditions.values())
+    bounds, document = _bounds(program), reading.document
+    found = ranged(bounds, *reading.conditions.values())
     for place, term in reading.conditions.items():
-        path = f"rules[{place}].if"
-        if (always := _constancy(term, found)) is not None:
+        path, text = f"rules[{place}].if", document.rules[place].condition
+        if (always := constancy(term, found)) is not None:
             hint = Hint(text="remove the rule, or correct the condition")
-            yield reading.problem(f"the condition is {always} true, whatever the prices", path, hint)
+            why = reason(document, text, bounds)
+            told = f"the condition is {always} true, whatever the prices" + (f": {why}" if why else "")
+            yield reading.problem(told, path, hint)
         elif (other := _stronger(reading, place, term)) is not None:
             told = f"the rule never matters: rules[{other}] asks for the same whenever it does"
             yield reading.problem(told, path, Hint(text="remove one of them"))
         else:
-            yield from _constant_parts(reading, term, found, path)
+            yield from _constant_parts(reading, term, bounds, text, path)
 
 
-def _constancy(term: Term, found: dict[Term, Range]) -> str | None:
-    low, high = found[term]
-    if term in (TRUE, FALSE) or low == high:
-        return "always" if high else "never"
-    return None
-
-
-def _constant_parts(reading: DocumentReading, term: Term, found: dict[Term, Range], path: str) -> Iterator[Problem]:
-    for part in term.args if term.op in (Op.AND, Op.OR) else ():
-        if (always := _constancy(part, found)) is not None:
-            told = f"a part of the condition is {always} true, whatever the prices"
-            yield reading.problem(told, path, Hint(text="leave that part out"))
+def _constant_parts(
+    reading: DocumentReading, term: Term, bounds: Mapping[str, Range], text: str, path: str
+) -> Iterator[Problem]:
+    """Constant operands of an ``and`` or an ``or``: by their text, or untold where they stand deeper in the text."""
+    reader = Reader(reading.document)
+    ranges, told = ranged(bounds, term), []
+    constants = [constancy(part, ranges) for part in (term.args if term.op in (Op.AND, Op.OR) else ())]
+    for part in parts(text) if any(constants) else ():
+        read = reader.condition(part)
+        if (always := constancy(read, ranged(bounds, read))) is not None:
+            why = reason(reading.document, part, bounds)
+            told.append(f"the part {part!r} is {always} true, whatever the prices" + (f": {why}" if why else ""))
+    untold = [f"a part of the condition is {each} true, whatever the prices" for each in constants if each]
+    for message in told or untold:
+        yield reading.problem(message, path, Hint(text="leave that part out"))
 
 
 def _stronger(reading: DocumentReading, place: int, term: Term) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -112,6 +113,39 @@ def excursion_figure(result: BacktestResult) -> go.Figure | None:
     figure.update_yaxes(title_text="In its favour (MFE)", tickformat=".2~%")
     dressed = _dressed(figure, 360)
     return dressed.update_layout(hovermode="closest", margin={"l": 64, "r": 12, "t": 32, "b": 48})
+
+
+def weights_figure(results: Mapping[str, BacktestResult], account: BacktestResult) -> go.Figure | None:
+    """The worth of each holding as a share of the account's equity, negative where it is short; a line an instrument.
+
+    The instruments with the greatest mean weight have lines of their own, as many as there are colours; the others
+    share one. None for fewer than two instruments. Where the account is worth nothing, so is every weight.
+    """
+    import plotly.graph_objects as go
+
+    if len(results) < 2:
+        return None
+    weights = {name: _weights(result, account) for name, result in results.items()}
+    heavy = sorted(weights, key=lambda name: -float(np.abs(weights[name]).mean()))
+    shown, rest = heavy, list[str]()
+    if len(heavy) > len(LINES):
+        shown, rest = heavy[: len(LINES) - 1], heavy[len(LINES) - 1 :]
+    lines = {name: weights[name] for name in results if name in shown}
+    if rest:
+        lines[f"{len(rest)} others"] = np.sum([weights[name] for name in rest], axis=0)
+    figure = go.Figure(
+        [_line(account, values, name, colour) for (name, values), colour in zip(lines.items(), LINES, strict=False)]
+    )
+    figure.update_yaxes(title_text="Share of equity", tickformat=".2~%")
+    return _dressed(figure, 320)
+
+
+def _weights(result: BacktestResult, account: BacktestResult) -> Floats:
+    """One instrument's worth at each bar of the account, as last known, as a share of its equity."""
+    worth = np.concatenate(([0.0], result.position * result.multiplier * result.marks))
+    known = worth[np.searchsorted(result.bars.ts, account.bars.ts, side="right")]
+    found: Floats = np.divide(known, account.equity, out=np.zeros(len(known)), where=account.equity > 0.0)
+    return found
 
 
 def _line(

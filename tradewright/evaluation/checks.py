@@ -138,9 +138,9 @@ def no_trades(case: CheckInput) -> Iterator[Finding]:
     """Nothing was bought or sold."""
     if case.metrics.fills == 0:
         orders, bars = count(case.metrics.orders, "order"), count(len(case.result.equity), "bar")
-        why = "" if case.metrics.orders else f" No rule held, or a window is longer than the {bars}."
-        message = f"Nothing was filled ({orders} sent); there is nothing to judge.{why}"
-        yield Finding("NO_TRADES", Severity.CRITICAL, message)
+        guess = "" if case.metrics.orders else f"No rule held, or a window is longer than the {bars}."
+        message = f"Nothing was filled ({orders} sent); there is nothing to judge. {case.evidence.untraded or guess}"
+        yield Finding("NO_TRADES", Severity.CRITICAL, message.rstrip())
 
 
 def loss(case: CheckInput) -> Iterator[Finding]:

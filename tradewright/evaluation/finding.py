@@ -76,11 +76,14 @@ class ValidityEvidence:
     """The net profit of the same backtest with costs and slippage twice as high; None where it was not run."""
     later_fills: float | None = None
     """The net profit with every order one bar later; None where it was not run."""
+    untraded: str = ""
+    """Why nothing was filled, in a sentence; empty where something was, or where it is not known."""
 
 
 def pooled_validity_evidence(parts: Sequence[ValidityEvidence]) -> ValidityEvidence:
     """The evidence on several accounts together: as certain as the least certain, as bad as the worst of them."""
     tested = [each.look_ahead_free for each in parts]
+    untraded = list(dict.fromkeys(each.untraded for each in parts if each.untraded))
     counted = [each.missing_bars for each in parts if each.missing_bars is not None]
     return ValidityEvidence(
         look_ahead_free=False if False in tested else None if None in tested else True,
@@ -93,6 +96,7 @@ def pooled_validity_evidence(parts: Sequence[ValidityEvidence]) -> ValidityEvide
         parameters=max((each.parameters for each in parts if each.parameters is not None), default=None),
         raised_costs=_sum_of_all([each.raised_costs for each in parts]),
         later_fills=_sum_of_all([each.later_fills for each in parts]),
+        untraded="The finding of each instrument says why." if len(untraded) > 1 else "".join(untraded),
     )
 
 

@@ -68,11 +68,13 @@ def report_page(
     verdict: SkillVerdict,
     facts: Mapping[str, str],
     detailed: Sequence[AccountSection],
+    drawings: Mapping[str, go.Figure],
 ) -> str:
     """The page; a content policy forbids any request.
 
     Args:
         detailed: the sections with charts, months and all figures; the others are told by headline and findings.
+        drawings: pictures of the whole run, by title.
     """
     places = {each.instrument: place for place, each in enumerate(detailed)}
     return rendered(
@@ -83,6 +85,7 @@ def report_page(
         "Verdict",
         verdict,
         rows=[_row(each, places.get(each.instrument)) for each in sections],
+        drawings=[(title, _drawing(figure)) for title, figure in drawings.items()],
         sections=[_page_section(each) for each in detailed],
         months=MONTHS,
         trade_header=TRADE_HEADER,

@@ -18,9 +18,6 @@ PATHS = 1_000
 BLOCK = 30.0
 
 
-_KINDS = {Blocks.STATIONARY: resampling.STATIONARY, Blocks.CIRCULAR: resampling.CIRCULAR}
-
-
 @dataclass(frozen=True)
 class Percentiles:
     """Of one figure over all paths, between neighbours by linear interpolation; p5 <= median <= p95."""
@@ -106,7 +103,12 @@ def bootstrap_returns(
     if not 0.0 < periods_per_year < math.inf:
         raise ReturnsRefused(f"{periods_per_year} periods", where="periods_per_year", remedy="above 0")
     length = len(series) if steps is None else steps
-    return _monte_carlo(series, paths, length, _KINDS[blocks], block, seed, math.sqrt(periods_per_year))
+    return _monte_carlo(series, paths, length, kind_of_blocks(blocks), block, seed, math.sqrt(periods_per_year))
+
+
+def kind_of_blocks(blocks: Blocks) -> int:
+    """The kind of paths that :mod:`tradewright.evaluation.resampling` draws."""
+    return resampling.CIRCULAR if blocks is Blocks.CIRCULAR else resampling.STATIONARY
 
 
 def shuffle_trades(returns: npt.ArrayLike, *, paths: int = PATHS, seed: int = 0) -> MonteCarlo:

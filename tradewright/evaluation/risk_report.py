@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.aggregate import pooled
@@ -32,6 +33,11 @@ from tradewright.model.errors import DataError
 from tradewright.model.risk_free import RiskFree
 from tradewright.store.files import write_bytes
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+Drawings = Mapping[str, Callable[[], "go.Figure | None"]]
+"""Pictures by title, drawn when they are shown; None where there is nothing to draw."""
 DETAILED = 6
 """Sections of a report with charts and all figures; each takes half a megabyte (F6)."""
 
@@ -50,6 +56,8 @@ class RiskReport:
     """Facts that identify the run: mode, config hash, data hash, parameters."""
     instruments: int = 0
     """The instruments of a shared account, which has one section; 0 where each instrument has its own."""
+    drawings: Drawings = field(default_factory=dict)
+    """Pictures of the whole run, before the sections."""
 
     def plain(self) -> dict[str, float | int | bool | str | list[str]]:
         """Plain figures: every metric of the whole account, the number of findings over all sections, the verdict."""
@@ -103,7 +111,9 @@ class RiskReport:
 
     def html(self) -> str:
         """The whole report as one HTML document that needs nothing from outside."""
-        return report_page(self.strategy, self.sections, self.verdict, self.facts, self.detailed())
+        made = {title: draw() for title, draw in self.drawings.items()}
+        drawn = {title: figure for title, figure in made.items() if figure is not None}
+        return report_page(self.strategy, self.sections, self.verdict, self.facts, self.detailed(), drawn)
 
     def write(self, path: Path) -> None:
         """Write the HTML document, whole or not at all.

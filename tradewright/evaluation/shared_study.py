@@ -18,7 +18,7 @@ from tradewright.evaluation.finding import TOGETHER, Finding, Severity, Validity
 from tradewright.evaluation.formatting import count as counted
 from tradewright.evaluation.formatting import money
 from tradewright.evaluation.risk_report import risk_report
-from tradewright.evaluation.study import CountTrials, MetricsConfig, StudyResult
+from tradewright.evaluation.study import CountTrials, MetricsConfig, StudyResult, drawings_of
 from tradewright.model.allocation import Allocation, decision_of
 from tradewright.model.bars import Bars, Times
 from tradewright.model.hashing import content_hash
@@ -85,7 +85,7 @@ def shared_study(
         results=results,
         account=account,
         metrics=report.sections[0].metrics,
-        report=replace(report, instruments=len(panel.names)),
+        report=replace(report, instruments=len(panel.names), drawings=drawings_of(results, account)),
         cache_key=key,
         data_hash=next(iter(hashes.values())) if len(hashes) == 1 else content_hash(list(hashes.values())),
         used_cache=used_cache,

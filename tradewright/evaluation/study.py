@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from tradewright.backtest.cache import run_cached
@@ -11,12 +12,14 @@ from tradewright.backtest.code import code_identity
 from tradewright.backtest.result import BacktestResult
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.benchmark import Benchmark
+from tradewright.evaluation.charts import weights_figure
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.metrics import Metrics
-from tradewright.evaluation.risk_report import RiskReport, risk_report
+from tradewright.evaluation.risk_report import Drawings, RiskReport, risk_report
 from tradewright.evaluation.stress import stressed_profit
 from tradewright.evaluation.trial_count import TrialCount
+from tradewright.evaluation.untraded import reason_untraded
 from tradewright.model.bars import Bars, Times
 from tradewright.model.errors import ConfigError
 from tradewright.model.hashing import content_hash
@@ -108,6 +111,7 @@ def study(
         name: replace(
             (evidence or {}).get(name, ValidityEvidence()),
             **stressed_profit(strategy, result, parts[name], cache, hashes[name])._asdict(),
+            untraded="" if len(result.fills) else reason_untraded(strategy, bars[name], parts[name], result.orders),
         )
         for name, result in results.items()
     }
@@ -123,16 +127,22 @@ def study(
         tried=count(results) if count else None,
         facts=facts,
     )
+    account = report.sections[0].result
     return StudyResult(
         results=results,
-        account=report.sections[0].result,
+        account=account,
         metrics=report.sections[0].metrics,
-        report=report,
+        report=replace(report, drawings=drawings_of(results, account)),
         cache_key=_together([run.cache_key for run in runs.values()]),
         data_hash=_together(list(hashes.values())),
         used_cache=all(run.used_cache for run in runs.values()),
         code_hash=code_identity(strategy.generate_signal),
     )
+
+
+def drawings_of(results: Mapping[str, BacktestResult], account: BacktestResult) -> Drawings:
+    """The pictures of several instruments in or as one account."""
+    return {"Weights over time, as shares of the account's equity": partial(weights_figure, results, account)}
 
 
 def _together(hashes: list[str]) -> str:

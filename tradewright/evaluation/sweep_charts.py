@@ -1,4 +1,4 @@
-"""Pictures of a sweep: a figure over two of its parameters, and the distribution of it over all sets."""
+"""Pictures of a sweep: a figure over two parameters, over all of them, and its distribution over the sets."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 BINS = 60
 MARKED = "#c79a3b"
 SETS = "#3578c4"
+MOST_LINES = 1_000
+"""The sets that parallel coordinates show; more cannot be told apart."""
 
 
 def heat_figure(sets: Sequence[Mapping[str, float]], figures: Floats, chosen: int, name: str) -> go.Figure | None:
@@ -62,6 +64,30 @@ def heat_figure(sets: Sequence[Mapping[str, float]], figures: Floats, chosen: in
     figure.update_xaxes(title_text=f"{across}{f' ({rest})' if rest else ''}", type="category")
     figure.update_yaxes(title_text=up, type="category")
     return _plain(figure, 460)
+
+
+def parallel_figure(sets: Sequence[Mapping[str, float]], figures: Floats, chosen: int, name: str) -> go.Figure | None:
+    """Every set as a line through its parameters to its figure, coloured by that: where the good ones come together.
+
+    None with fewer than two parameters of several values. Of more than :data:`MOST_LINES` sets, so many are drawn,
+    evenly over their ranks, the best and the worst among them, and the chosen one.
+
+    Args:
+        sets, figures, chosen, name: as for :func:`heat_figure`.
+    """
+    import plotly.graph_objects as go
+
+    varied = [key for key in sets[0] if len({each[key] for each in sets}) > 1]
+    if len(varied) < 2:
+        return None
+    ranked = np.argsort(figures, kind="stable")
+    places = np.unique(np.linspace(0, len(sets) - 1, min(MOST_LINES, len(sets))).astype(np.int64))
+    drawn = list(dict.fromkeys([*ranked[places].tolist(), chosen]))
+    values = figures[drawn].tolist()
+    axes = [{"label": key, "values": [sets[place][key] for place in drawn]} for key in varied]
+    lines = {"color": values, "colorscale": "RdYlGn", "showscale": True, "colorbar": {"title": {"text": name}}}
+    figure = go.Figure(go.Parcoords(dimensions=[*axes, {"label": name, "values": values}], line=lines))
+    return _plain(figure, 420).update_layout(margin={"l": 72, "r": 12, "t": 56, "b": 32})
 
 
 def distribution_figure(figures: Floats, chosen: int, name: str) -> go.Figure:

@@ -1,4 +1,4 @@
-"""A sweep as one HTML page: verdict, findings, parameter heat map, distribution of the sets; no address outside."""
+"""A sweep as one HTML page: verdict, findings, the figure over the parameters and over the sets; no address outside."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tradewright.evaluation.finding import Finding
 from tradewright.evaluation.page_frame import rendered
-from tradewright.evaluation.sweep_charts import distribution_figure, heat_figure
+from tradewright.evaluation.sweep_charts import distribution_figure, heat_figure, parallel_figure
 from tradewright.evaluation.verdict import SkillVerdict
 
 
@@ -41,6 +41,7 @@ def sweep_page(
     values = np.asarray(figures, dtype=np.float64)
     drawn = {
         f"{figure} by parameters; the chosen set is marked": heat_figure(sets, values, chosen, figure),
+        f"{figure} by all parameters; drag along an axis to pick sets": parallel_figure(sets, values, chosen, figure),
         f"{figure} of all {len(sets):,} sets": distribution_figure(values, chosen, figure),
     }
     drawings = [

@@ -145,6 +145,11 @@ def _doubts(tried: TrialCount, trades: int, doubts: tuple[str, ...]) -> tuple[st
     return tuple(found)
 
 
+def verdict_text(verdict: SkillVerdict) -> str:
+    """The code and what it means here, in one line."""
+    return f"{verdict.code.value}: {verdict.text}"
+
+
 def verdict_lines(verdict: SkillVerdict) -> tuple[MetricRow, ...]:
     """The figures as text, with what they mean."""
     told = verdict.figures

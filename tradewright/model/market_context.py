@@ -7,6 +7,7 @@ from decimal import Decimal
 from pydantic import Field
 
 from tradewright.model.base import FrozenModel, Share, Size
+from tradewright.model.duration import age_text, limit_text
 
 
 class MarketContext(FrozenModel):
@@ -33,8 +34,12 @@ class MarketContext(FrozenModel):
     @property
     def text(self) -> str:
         """The four facts in one line."""
-        age = "age of the data not known" if self.data_age_seconds is None else f"data {self.data_age_seconds:f} s old"
-        of_bars = f" (bars of {self.bars_only_seconds:f} s)" if self.bars_only_seconds else ""
+        age = (
+            "age of the data not known"
+            if self.data_age_seconds is None
+            else f"data {age_text(self.data_age_seconds)} old"
+        )
+        of_bars = f" (bars of {limit_text(self.bars_only_seconds)})" if self.bars_only_seconds else ""
         event = _EVENT[self.event_blackout_active] + (f" ({self.event})" if self.event else "")
         score = "not known" if self.liquidity_score is None else f"{self.liquidity_score:.2f}"
         return f"{age}{of_bars}, {_MARKET[self.market_open]}, {event}, liquidity {score}"

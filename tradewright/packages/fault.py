@@ -77,7 +77,7 @@ MEANING: Mapping[PackageFault, str] = {
     PackageFault.BAD_VALUE: "each value is of its kind and within its bounds",
     PackageFault.BAD_SIGNATURE: "the signature is that of the manifest under the key beside it",
     PackageFault.UNSIGNED: "it is signed, or `--allow-unsigned` is said",
-    PackageFault.UNTRUSTED_KEY: "its key is one of `packages.trusted`, or `--allow-untrusted` is said",
+    PackageFault.UNTRUSTED_KEY: "its key is your own or one of `packages.trusted`, or `--allow-untrusted` is said",
     PackageFault.BAD_DOCUMENT: "the document has no error and refers to no setting or variable, in a comment neither",
     PackageFault.OTHER_MEANING: "name and meaning of the document are those of the manifest",
     PackageFault.BAD_CONFIGURATION: "the settings are those that a package may carry, and what it needs is defined",
@@ -103,7 +103,8 @@ REMEDY: Mapping[PackageFault, str] = {
     PackageFault.FUTURE_FORMAT: "upgrade Tradewright; nothing was written",
     PackageFault.UNSIGNED: "ask for a signed one, or add --allow-unsigned when you know where it comes from",
     PackageFault.UNTRUSTED_KEY: "compare the key with its owner's by another way and list it under packages.trusted in "
-    "conf/packages/default.yaml, or add --allow-untrusted",
+    "conf/packages/default.yaml, or add --allow-untrusted; where it is your own, name its file: --key FILE, or "
+    "TRADEWRIGHT_PACKAGE_KEY_FILE=FILE in .env",
     PackageFault.BAD_SIGNATURE: "somebody changed it after it was signed: ask for a new one; nothing was written",
 }
 """What to do, by code; :data:`_ASK` for all others."""

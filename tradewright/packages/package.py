@@ -41,6 +41,8 @@ class Trust(StrEnum):
 
     TRUSTED = "TRUSTED"
     """Signed with a key that the settings list."""
+    OWN = "OWN"
+    """Signed with the key of this desk."""
     UNTRUSTED = "UNTRUSTED"
     """Signed with another key."""
     UNSIGNED = "UNSIGNED"

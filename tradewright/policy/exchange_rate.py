@@ -7,6 +7,7 @@ from decimal import Decimal
 from pydantic import Field
 
 from tradewright.model.base import FrozenModel, Size
+from tradewright.model.duration import age_text, limit_text
 from tradewright.policy.decimals import Units, computable, show
 
 
@@ -47,14 +48,14 @@ class ExchangeRate(FrozenModel):
         if self.why_unknown() or self.usable(oldest) is not None or self.age_seconds is None:
             return ""
         return (
-            f"the rate from {self.pair} ({self.origin}) is {show(self.age_seconds)} s old; at most {show(oldest)} s "
-            "are allowed (policy.max_rate_age_seconds): bring newer rates"
+            f"the rate from {self.pair} ({self.origin}) is {age_text(self.age_seconds)} old; at most "
+            f"{limit_text(oldest)} are allowed (policy.max_rate_age_seconds): bring newer rates"
         )
 
     def told(self) -> str:
         """A known rate in words."""
         rate, age = self.rate or Decimal(0), self.age_seconds or Decimal(0)
-        return f"{self.pair} at {show(rate)} ({self.origin}, {show(age)} s old)"
+        return f"{self.pair} at {show(rate)} ({self.origin}, {age_text(age)} old)"
 
     def without_implausible(self) -> ExchangeRate:
         """The same with each figure that cannot be computed with replaced by "not known"."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradewright.model.decision import Verdict
+from tradewright.model.duration import age_text, limit_text
 from tradewright.model.order import Side
 from tradewright.policy.decimals import show
 from tradewright.policy.order_context import OrderContext, Rule
@@ -19,7 +20,7 @@ def _data_stale(context: OrderContext) -> str:
     allowed = context.limits.max_data_age_seconds + context.snapshot.market.bars_only_seconds
     if age is None or age <= allowed:
         return ""
-    return f"the data is {show(age)} s old; at most {show(allowed)} s are allowed"
+    return f"the data is {age_text(age)} old; at most {limit_text(allowed)} are allowed"
 
 
 def _rate_stale(context: OrderContext) -> str:
@@ -117,11 +118,11 @@ def _check_by_other_rules(context: OrderContext) -> str:
 def _check_stale(context: OrderContext) -> str:
     limit = context.limits.max_check_age_seconds
     stale = [
-        f"{check.name} ({show(check.age_seconds)} s)"
+        f"{check.name} ({age_text(check.age_seconds)})"
         for check in context.snapshot.checks or ()
         if check.age_seconds is not None and check.age_seconds > limit
     ]
-    return f"older than {show(limit)} s: {', '.join(stale)}; {CHECK_AGAIN}" if stale else ""
+    return f"older than {limit_text(limit)}: {', '.join(stale)}; {CHECK_AGAIN}" if stale else ""
 
 
 MARKET_RULES: tuple[Rule, ...] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tradewright.model.decision import Verdict
+from tradewright.model.duration import limit_text
 from tradewright.model.mode import Mode, Stage
 from tradewright.model.ports import ReasoningStatus, Recommendation
 from tradewright.policy.decimals import show
@@ -77,7 +78,7 @@ def _drawdown_warning(context: OrderContext) -> str:
 
 def _age_relaxed(context: OrderContext) -> str:
     length = context.snapshot.market.bars_only_seconds
-    return f"bars are the only source: {show(length)} s are added to the allowed age" if length else ""
+    return f"bars are the only source: {limit_text(length)} are added to the allowed age" if length else ""
 
 
 def _converted(context: OrderContext) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from tradewright.evaluation.blocks import Blocks
 from tradewright.evaluation.equity_curve import Sampling, levels, periods_per_year, returns_of
 from tradewright.evaluation.metrics import Metrics, evaluate
 from tradewright.evaluation.monte_carlo import MonteCarloSummary, bootstrap_returns, miss_trades, shuffle_trades
+from tradewright.evaluation.monte_carlo_fan import Fan, bootstrap_fan
 from tradewright.evaluation.stress import stressed
 from tradewright.model.bars import Floats
 from tradewright.model.risk_free import RiskFree
@@ -63,7 +65,7 @@ class MonteCarloStudy:
 
     ``bootstrap`` draws blocks of its bars' returns, ``shuffled`` its closed trades in other orders, ``missed`` leaves a
     share of them out. The Sharpe ratios of the latter two are per trade, not per year. ``permuted`` is None where the
-    bars cannot be permuted or were not asked to be.
+    bars cannot be permuted or were not asked to be. ``returns`` are those of the bars, ``rules`` what was simulated.
     """
 
     bars: int
@@ -73,6 +75,14 @@ class MonteCarloStudy:
     missed: MonteCarloSummary
     stresses: tuple[Stress, ...]
     permuted: PermutationTest | None
+    returns: Floats
+    rules: MonteCarloRules
+
+    @cached_property
+    def fan(self) -> Fan:
+        """Between which levels the equity of the bootstrap's paths lies, computed when it is asked for."""
+        rules = self.rules
+        return bootstrap_fan(self.returns, paths=rules.paths, block=rules.block, blocks=rules.blocks, seed=rules.seed)
 
 
 def monte_carlo(
@@ -99,14 +109,14 @@ def monte_carlo(
         DataError, ConfigError, StrategyError: as :func:`tradewright.backtest.engine.run`.
     """
     asked = [*((factor, 0) for factor in rules.cost_factors), *((1.0, late) for late in rules.delays)]
-    levels_of_bars = levels(account.bars.ts, account.equity, account.initial_cash, Sampling.BAR)
+    returns = returns_of(levels(account.bars.ts, account.equity, account.initial_cash, Sampling.BAR))
     idle = metrics.risk_free if risk_free is None else risk_free
     trades, rest = trade_returns(account), {"paths": rules.paths, "seed": rules.seed}
     return MonteCarloStudy(
         bars=len(account.bars.ts),
         trades=len(trades),
         bootstrap=bootstrap_returns(
-            returns_of(levels_of_bars),
+            returns,
             paths=rules.paths,
             block=rules.block,
             blocks=rules.blocks,
@@ -121,6 +131,8 @@ def monte_carlo(
         permuted=permutation_test(
             strategy, account, tables, specs, metrics.days_per_year, rules.permutations, rules.seed
         ),
+        returns=returns,
+        rules=rules,
     )
 
 

@@ -205,8 +205,8 @@ def _starts(parts: Sequence[TriedPart]) -> list[int]:
 
 def _part_of(progress: Progress | None, parts: Sequence[SweepPart], place: int) -> Progress | None:
     """The progress of one part as that of all."""
-    if progress is None:
-        return None
+    if progress is None or len(parts) == 1:
+        return progress
     before, every = sum(len(part.sets) for part in parts[:place]), sum(len(part.sets) for part in parts)
     return lambda done, _sets: progress(before + done, every)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from tradewright.catalog.trials import TrialSource
 from tradewright.evaluation.effective_trials import REPRESENTATIVES, effective_trials, sample_of
 from tradewright.evaluation.equity_curve import Sampling, levels, returns_of
 from tradewright.evaluation.finding import TOGETHER, ValidityEvidence, pooled_validity_evidence
+from tradewright.evaluation.fold_chart import DrawnFold, folds_figure
 from tradewright.evaluation.fold_metrics import FoldSpread, spread_over_folds
 from tradewright.evaluation.folds import BarSpan, Fold, FoldRules, folds_of
 from tradewright.evaluation.metrics import Metrics
@@ -171,14 +172,17 @@ def walk_forward(
             for symbol, item in tables.items()
         ]
     )
+    done = tuple(
+        WalkForwardFold(fold, parameters[best], runs.metrics(best, fold.train), runs.metrics(best, fold.test))
+        for fold, best in zip(divided, chosen, strict=True)
+    )
+    report = _report(account, runs, replace(seen, tried=counted), made[0].name, grounds.facts)
+    drawn = [DrawnFold(each.fold, each.in_sample.sharpe, each.out_of_sample.sharpe) for each in done]
     return WalkForward(
         ts=runs.ts,
         days=runs.days,
-        folds=tuple(
-            WalkForwardFold(fold, parameters[best], runs.metrics(best, fold.train), runs.metrics(best, fold.test))
-            for fold, best in zip(divided, chosen, strict=True)
-        ),
-        report=_report(account, runs, replace(seen, tried=counted), made[0].name, grounds.facts),
+        folds=done,
+        report=replace(report, drawings={"The folds, and Sharpe ratios": partial(folds_figure, drawn, runs.ts)}),
         sets=len(made),
         left_out=len(sets) - len(taken),
         why=why,
