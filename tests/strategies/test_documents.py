@@ -110,8 +110,8 @@ def test_a_wrong_document_names_line_and_column_and_stops_nothing_else(conf: Pat
     with pytest.raises(ConfigProblems) as caught:
         compose(["strategy=ma_crossover"], conf)
     assert str(caught.value) == (
-        "conf/strategy/ma_crossover.yaml:13: rules[1].if: column 23: DSL_STATIC_FAIL: "
-        "there is no series or parameter 'clse'; did you mean close?"
+        "conf/strategy/ma_crossover.yaml:13:23: DSL_STATIC_FAIL: rules[1].if: "
+        "there is no series or parameter 'clse' (did you mean close?)"
     )
     assert compose(["strategy=sma_crossover"], conf).strategy.name == "sma_crossover"
     found = with_documents(found_in(None), conf / "strategy")
@@ -142,8 +142,8 @@ def test_a_value_of_the_grid_out_of_bounds_is_told_at_its_place(conf: Path) -> N
     path.write_text(path.read_text().replace("fast: [5, 10", "fast: [0, 10"))
     from conf.compose import check
 
-    place = "conf/strategy/ma_crossover.yaml:20: grid.fast[0]: column 10: DSL_PARAM_OUT_OF_RANGE"
-    told = "0 is not a whole number from 1 to 10000, as fast is; remove it, or change the bounds under params"
+    place = "conf/strategy/ma_crossover.yaml:20:10: DSL_PARAM_OUT_OF_RANGE: grid.fast[0]"
+    told = "0 is not a whole number from 1 to 10000, as fast is (remove it, or change the bounds under params)"
     assert [str(problem) for problem in check([], conf)] == [f"{place}: {told}"]
 
 
