@@ -35,7 +35,7 @@ def as_option(said: dict[str, Any]) -> dict[str, Any]:
     ``id`` is name and kind, each of ``params`` a key, and ``size_pct`` one of them. What is wrong with the document is
     told by :func:`document_problems`.
     """
-    if "kind" in said or "rules" not in said:
+    if "kind" in said or ("rules" not in said and "allocate" not in said):
         return said
     given = said.get("params")
     params = {name: _value(value) for name, value in given.items()} if isinstance(given, dict) else {}
@@ -53,7 +53,7 @@ def key_in_document(key: Key) -> Key:
     """Where a key of a strategy file stands in a document."""
     if key[:1] in (("name",), ("kind",)):
         return ("id", *key[1:])
-    return ("params", *key) if key and key[0] not in (*_SAME, "rules") else key
+    return ("params", *key) if key and key[0] not in (*_SAME, "rules", "allocate") else key
 
 
 def document_problems(path: Path, shown: str) -> list[Problem]:

@@ -142,7 +142,8 @@ def _unknown_instruments(settings: Settings) -> Iterator[RuleViolation]:
     }
     places |= {("strategy", key): (name,) for key, name in settings.strategy.others.items()}
     named = named_in_rules(settings.strategy.kind, settings.strategy.values)
-    places[("strategy", "rules")] = sorted(named - {*settings.strategy.others.values()})
+    form = "allocate" if kinds().is_allocation(settings.strategy.kind) else "rules"
+    places[("strategy", form)] = sorted(named - {*settings.strategy.others.values()})
     for index, window in enumerate(settings.events.windows):
         places["events", "windows", str(index), "instrument"] = filter(None, [window.instrument])
     for key, names in places.items():

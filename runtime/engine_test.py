@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from runtime.certify import synthetic_terms
 from runtime.container import Container
 from runtime.exchange_rates import account_currency
+from strategies.base import BaseAllocation
 from strategies.documents import strategy_class
 from tradewright.backtest.cache import run_cached
 from tradewright.backtest.result import BacktestResult
@@ -80,13 +81,16 @@ def engine_test(
         where: the strategy's file, for messages.
 
     Raises:
-        ConfigError: a wrong document (``DocumentRefused``), a panel, a scenario that is too long, a feature on bars
-            shorter than the scenario's.
+        ConfigError: a wrong document (``DocumentRefused``), an allocation, a panel, a scenario that is too long, a
+            feature on bars shorter than the scenario's.
         StrategyError, StoreError: the decision failed; the cache cannot be written.
     """
     demand_fit(document, tier)
     meant, program = compiled(text, where)
     strategy, currency = strategy_class(meant, program, where)(), account_currency(house.settings)
+    if isinstance(strategy, BaseAllocation):
+        what = f"{strategy.name} is an allocation, which shares an account out among several instruments"
+        raise ConfigError(what, where=where, remedy="certify it: tradewright certify runs it on panels")
     tables = scenario_tables(strategy, document, needs_of([strategy]), currency, house.settings.backtest.prices, stored)
     (item,) = tables.values()
     plain = replace(

@@ -1,16 +1,16 @@
-"""Strategies that are documents: the YAML files of ``conf/strategy`` that have rules instead of a kind."""
+"""Strategies that are documents: YAML files of ``conf/strategy`` with rules or an allocation instead of a kind."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, make_dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from strategies.base import BaseStrategy
+from strategies.base import BaseAllocation, BaseParameters, BaseStrategy, Kind
 from tradewright.dsl.problem import DocumentRefused
 from tradewright.dsl.source import read
 from tradewright.model.errors import ConfigError
@@ -23,13 +23,13 @@ if TYPE_CHECKING:  # the grammar is loaded where there is a document
 LIBRARY = Path(__file__).resolve().parent / "library"
 """The documents that ship as examples; copied to ``conf/strategy``, each is a strategy."""
 
-_RULES = re.compile(r"""(?:^|[{,])\s*["']?rules["']?\s*:""", re.MULTILINE)
+_FORM = re.compile(r"""(?:^|[{,])\s*["']?(?:rules|allocate)["']?\s*:""", re.MULTILINE)
 _KIND = re.compile(r"""^kind\s*:|["']kind["']\s*:""", re.MULTILINE)
 
 
 def is_document(text: str) -> bool:
-    """Whether a strategy file is a document: it has ``rules`` and names no ``kind``."""
-    if _RULES.search(text) is None:
+    """Whether a strategy file is a document: it has ``rules`` or ``allocate``, and no ``kind``."""
+    if _FORM.search(text) is None:
         return False
     if _KIND.search(text) is None:
         return True
@@ -37,7 +37,7 @@ def is_document(text: str) -> bool:
         said = read(text).values  # a note may speak of a "kind:"
     except DocumentRefused:
         return False
-    return "rules" in said and "kind" not in said
+    return ("rules" in said or "allocate" in said) and "kind" not in said
 
 
 def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
@@ -58,7 +58,7 @@ def documents_in(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def document_class(path: Path) -> type[BaseStrategy]:
+def document_class(path: Path) -> Kind:
     """The strategy of a document.
 
     Raises:
@@ -79,34 +79,46 @@ def is_from_document(kind: type[object]) -> bool:
     return kind.__module__ == __name__
 
 
-def strategy_class(document: StrategyDocument, program: Program, place: str = "") -> type[BaseStrategy]:
-    """The strategy that a program is, with its parameters as fields.
+def strategy_class(document: StrategyDocument, program: Program, place: str = "") -> Kind:
+    """The strategy or the allocation that a program is, with its parameters as fields.
 
     Args:
         place: the file, for messages.
     """
-    from tradewright.dsl.lowering import lower
-
-    lowered = lower(program)
+    columns, own, base = _lowered(program)
     rows: list[Any] = [
         (name, int if bounds.whole else float, field(default=int(value) if bounds.whole else float(value)))
         for name, (value, bounds) in program.parameters.items()
     ]
 
-    def prepare_state(self: BaseStrategy) -> tuple[Feature, ...]:
-        """The columns that the rules read."""
-        return lowered.features({name: float(getattr(self, name)) for name in program.parameters})
+    def prepare_state(self: BaseParameters) -> tuple[Feature, ...]:
+        """The columns that the document reads."""
+        return columns({name: float(getattr(self, name)) for name in program.parameters})
 
     namespace: dict[str, Any] = {
         "__doc__": f"{document.name}: the document {document.id}.",
         "__module__": __name__,
         "name": document.id,
         "bounds": MappingProxyType({name: (b.least, b.most) for name, (_, b) in program.parameters.items()}),
-        "generate_signal": staticmethod(lowered.generate_signal),
+        **own,
         "prepare_state": prepare_state,
         "place": place,
         "program": program,
     }
     title = "".join(part.capitalize() for part in document.id.split("_"))
-    made: type[BaseStrategy] = make_dataclass(title, rows, bases=(BaseStrategy,), namespace=namespace, frozen=True)
+    made: Kind = make_dataclass(title, rows, bases=(base,), namespace=namespace, frozen=True)
     return made
+
+
+def _lowered(program: Program) -> tuple[Callable[[Mapping[str, float]], tuple[Feature, ...]], dict[str, Any], Kind]:
+    """How the features of a program are found, what its class has of its own, and the base of that."""
+    if program.allocation is None:
+        from tradewright.dsl.lowering import lower
+
+        single = lower(program)
+        return single.features, {"generate_signal": staticmethod(single.generate_signal)}, BaseStrategy
+    from tradewright.dsl.allocation_lowering import lower_allocation
+
+    shared = lower_allocation(program, program.allocation)
+    own = {"allocate": staticmethod(shared.allocate), "rebalance": program.allocation.every}
+    return shared.features, own, BaseAllocation

@@ -203,6 +203,9 @@ def _show(output: Output, found: Shown) -> object:
         ("verdict", f"{done.verdict}, as told by who made it: {done.text}"),
         ("certificate", _told(found.certificate)),
     ]
+    if found.certificate is not None and found.certificate.terms:
+        stated = found.certificate.terms
+        rows.append(("certified at", "; ".join(f"{name}: {text}" for name, text in stated.items())))
     if done.void:
         output.line(f"VOID: {done.void}")
     output.table(found.file, ("what", "value"), rows)

@@ -78,6 +78,7 @@ def _certificate(output: Output, made: ScenarioCertificate) -> None:
     if made.idle:
         among = f"{len(made.idle)} of {count(len(made.scenarios), 'scenario')}"
         output.line(f"no trade on {among}, where no limit was put to the test")
+    output.line("under these terms: " + "; ".join(f"{name}: {text}" for name, text in made.stated.items()))
     verdict = "passed" if made.passed else f"failed: {count(len(failed), 'figure')} beyond the limit"
     output.line(f"{verdict}; certificate {made.certificate_hash[:16]}")
 

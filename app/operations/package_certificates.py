@@ -17,6 +17,7 @@ class ShownCertificate:
     Args:
         scenarios: how many it was made on.
         trades: closed ones, on all of them; a strategy without any passes everywhere.
+        terms: of its backtests by name, in words, as its maker chose them.
         limits: under which it was made, as its maker chose them.
         beyond: the figures beyond their limits, as ``SCENARIO, FIGURE``.
         beyond_here: the figures beyond the usual limits of this project, the group ``certify``.
@@ -27,6 +28,7 @@ class ShownCertificate:
     passed: bool
     scenarios: int
     trades: int
+    terms: dict[str, str]
     limits: CertifyLimits
     beyond: tuple[str, ...]
     beyond_here: tuple[str, ...]
@@ -47,6 +49,7 @@ def told_certificate(certificate: ScenarioCertificate | None, usual: CertifyLimi
         passed=certificate.passed,
         scenarios=len(certificate.scenarios),
         trades=sum(each.trades for each in certificate.scenarios),
+        terms=certificate.stated,
         limits=certificate.limits,
         beyond=tuple(f"{row.scenario}, {row.figure}" for row in certificate.failed),
         beyond_here=tuple(f"{row.scenario}, {row.figure}" for row in certificate.rows if row.value > here[row.figure]),

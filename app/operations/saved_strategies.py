@@ -204,6 +204,10 @@ def _rules(document: StrategyDocument) -> Iterator[tuple[str, str]]:
         prices += [f"stop entry {rule.stop_entry}"] if rule.stop_entry else []
         told = ", ".join((f"{rule.action} if {rule.condition}", *prices))
         yield told, told
+    if document.allocate is not None:
+        for name, said in document.allocate:
+            if said is not None:
+                yield f"{name} {said}", f"{name} {said}"
     for name in ("stop", "take_profit", "trail"):
         if (price := getattr(document.exits, name)) is not None:
             yield f"{name} {price}", f"{name} {price}"

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from app.operations.engine_tests import EngineReply, EngineRequest, backtest_t0, backtest_t1
 from conf.compose import compose
+from conf.environment import SOURCE
 from conf.schema.settings import Settings
 from strategies.documents import LIBRARY
 from tests.app.conftest import say
@@ -122,6 +123,9 @@ def test_the_command(settings: Settings, tmp_path: Path) -> None:
     assert (refused.status, refused.json["error"]["code"]) == (1, "TOO_MANY_BARS")
     assert "the quick test takes at most 1,000" in refused.json["error"]["what"]
     assert refused.json["error"]["remedy"].endswith("--full")
+    shared = say("scenarios", "test", str(SOURCE / "conf/strategy/inverse_volatility.yaml"), str(file), root, "--json")
+    assert shared.status == 1
+    assert "inverse_volatility is an allocation" in shared.json["error"]["what"]
     file.write_text(json.dumps({**QUICK, "seed": "x"}))
     wrong = say("scenarios", "test", strategy, str(file), root, "--json").json["error"]
     assert wrong["code"] == "SCENARIO_INVALID"

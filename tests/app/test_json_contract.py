@@ -182,6 +182,8 @@ CONTRACT: dict[str, Any] = {
     "certify": {
         "version": TEXT, "strategy": TEXT, "kind": TEXT, "parameters": dict, "identity": TEXT, "code": TEXT,
         "engine": TEXT, "terms": TEXT, "look_ahead": list, "passed": FLAG, "certificate_hash": TEXT,
+        "stated": {"size": TEXT, "cash": TEXT, "fees": TEXT, "slippage": TEXT, "fills": TEXT, "shorts": TEXT,
+                   "prices": TEXT},
         "limits": {"max_loss": NUMBER, "max_drawdown": NUMBER, "max_turnover": NUMBER, "max_time_in_market": NUMBER},
         "scenarios": [{"scenario": TEXT, "scenario_hash": TEXT, "data_hash": TEXT, "timeframe": TEXT, "bars": int,
                        "seed": int, "instruments": int, "trades": int, "total_return": NUMBER}],

@@ -238,10 +238,10 @@ def test_a_certificate_that_was_made_up_is_found(file: Path, key: Path, tmp_path
 
 def test_a_certificate_of_another_strategy_or_engine_is_found(file: Path, key: Path, tmp_path: Path) -> None:
     def other(told: dict[str, Any]) -> None:
-        told.update(identity="00" * 32, kind="better", version="9")
+        told.update(identity="00" * 32, kind="better", version="9", stated={"size": "next to nothing"})
 
     found = verify(elsewhere(tmp_path), recertified(file, key, tmp_path, other), ANYBODY)
-    assert [row.name for row in found.differences] == ["version", "kind", "identity"]
+    assert [row.name for row in found.differences] == ["version", "kind", "stated", "identity"]
     path = recertified(file, key, tmp_path, lambda told: told.update(engine="00" * 32))
     assert [row.name for row in verify(elsewhere(tmp_path), path, ANYBODY).differences] == ["engine"]
 

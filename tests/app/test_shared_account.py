@@ -19,7 +19,7 @@ SHARED = (INSTRUMENTS, "backtest.timeframe=1d", "backtest.account=shared")
 def stocked(tmp_path_factory: pytest.TempPathFactory) -> House:
     """Scenario days of three instruments, and a few strategies."""
     folder = tmp_path_factory.mktemp("shared")
-    kept = ("momentum_rotation", "equal_weight", "buy_and_hold")
+    kept = ("momentum_rotation", "inverse_volatility", "equal_weight", "buy_and_hold")
     made = House(conf_copy(folder, kept), folder / "data", ("universe.instruments=[BTC,ETH,AAPL]",))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRADEWRIGHT_CONF", str(made.conf))
@@ -79,6 +79,23 @@ def test_settings_of_the_account_have_effect(house: House, setting: str) -> None
         assert changed.json["fills"] != plain.json["fills"]
     else:
         assert other.json["fills"] != allocated.json["fills"]
+
+
+def test_an_allocation_that_is_a_document_is_packed_and_proved(house: House, tmp_path: Path) -> None:
+    file, document = tmp_path / "quiet.hsp", house.conf / "strategy" / "inverse_volatility.yaml"
+    document.write_text(document.read_text().replace("window: 60", "window: 5"))
+    span = ("feed.end='2026-11-20T00:00:00Z'", *SHARED)
+    made = say("package", "export", "inverse_volatility", str(file), *house.overrides, *span, "--unsigned", "--json")
+    assert made.status == 0, made.err
+    told = made.json
+    assert {row["instrument"]: row["fills"] > 0 for row in told["manifest"]["expected"]["orders"]} == {
+        "BTC": True, "ETH": True, "AAPL": True
+    }  # fmt: skip
+    assert told["certificate"]["terms"]["size"] == "the weights that it gives"
+    verified = say("package", "verify", str(file), *house.overrides, "--allow-unsigned", "--json")
+    assert (verified.status, verified.json["holds"], verified.json["differences"]) == (0, True, [])
+    split = say("package", "export", "inverse_volatility", str(file), *house.overrides, *span[:-1], "--unsigned")
+    assert "add backtest.account=shared" in split.err
 
 
 def test_an_allocation_needs_the_shared_account(house: House) -> None:

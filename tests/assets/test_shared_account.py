@@ -26,7 +26,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
         conf_copy(tmp_path, ("momentum_rotation",)), tmp_path / "data", (*SHARED, "strategy=momentum_rotation")
     )
     path = made.conf / "strategy" / "momentum_rotation.yaml"
-    path.write_text(path.read_text().replace("bars: 252 ", "bars: 5 ").replace("least: 0.0", "least: -100.0"))
+    path.write_text(path.read_text().replace("value: 252", "value: 5").replace("value: 0.0", "value: -100.0"))
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(made.conf))
     return made
 

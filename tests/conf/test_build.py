@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from conf.compose import compose
+from conf.documents import as_option
 from conf.environment import SOURCE, options
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
@@ -239,13 +240,14 @@ def test_a_client_id_that_the_gateway_keeps_for_itself_is_refused() -> None:
 
 @pytest.mark.parametrize("kind", options("strategy"))
 def test_strategies_have_the_parameters_of_their_file(kind: str) -> None:
-    said = written("strategy", kind)
+    said = as_option(written("strategy", kind))
     common = {"name", "kind", "confidence", "size_pct", "instruments", "timeframe", "grid"}
     made = Container(composed(f"strategy={kind}")).tested
     assert made.name == said["kind"]
     own = {key: value for key, value in said.items() if key not in common}
     numbers = {key: value for key, value in own.items() if not isinstance(value, str)}
-    assert made.parameters() == tuple(map(float, numbers.values()))
+    assert {key: getattr(made, key) for key in made.parameter_rules()} == numbers
+    assert made.parameters() == tuple(float(numbers[key]) for key in made.parameter_rules())
     assert {key: getattr(made, key) for key in made.other_instruments()} == {
         key: value for key, value in own.items() if key not in numbers
     }

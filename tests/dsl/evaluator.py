@@ -7,7 +7,7 @@ was n bars ago is computed from columns that are moved by n bars, so that a cons
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -17,8 +17,10 @@ from tradewright.indicators.registry import column
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.strategy import Feature
 
+Weights = tuple[bool, list[float]]
 SERIES = ("open", "high", "low", "close", "volume")
 OF_CLOSE = {
+    "volatility",
     "ema",
     "rsi",
     "bbands_upper",
@@ -147,7 +149,8 @@ class Evaluator:
         name, args = ("sma" if node.text == "ma" else node.text), node.children
         if name in OF_BARS | OF_CLOSE:
             rest = args if name in OF_BARS else args[1:]
-            return self._column(lag, name, *(self._number(each) for each in rest))
+            indicator = "rolling_vol" if name == "volatility" else name
+            return self._column(lag, indicator, *(self._number(each) for each in rest))
         if name.startswith(("session_", "weekday_", "minute_of_day_", "opening_")):
             return self._column(lag, name, *(self._number(each) for each in args))
         if name == "volume_average":
@@ -219,3 +222,48 @@ def decisions(document: StrategyDocument, bars: Bars, position: float) -> list[t
         return (side, given[0] if given else math.nan, stop, target)
 
     return [decision(i) for i in range(len(bars.ts))]
+
+
+def shares(document: StrategyDocument, instruments: Sequence[Bars], starts: Sequence[int], count: int) -> list[Weights]:
+    """What an allocation asks for in each bar of a panel: whether to trade, and the weight of each instrument.
+
+    Args:
+        starts: the bar of the panel in which each instrument begins; it ends with its last bar.
+        count: the bars of the panel.
+    """
+    form, values = document.allocate, document.values()
+    assert form is not None
+
+    def rows(text: str | None) -> list[Floats]:
+        """The values of an expression for each instrument, NaN where it has no bars."""
+        made = [Evaluator(bars, values).of(text) if text else np.ones(len(bars.ts)) for bars in instruments]
+        rest = [count - start - len(each) for start, each in zip(starts, made, strict=True)]
+        return [
+            np.concatenate([np.full(start, np.nan), each, np.full(after, np.nan)])
+            for start, each, after in zip(starts, made, rest, strict=True)
+        ]
+
+    def figure(said: float | str | None) -> float:
+        return values[said] if isinstance(said, str) else float(said or 0)
+
+    score, held = rows(form.score), rows(form.hold_if)
+    part = rows(None if form.weights == "equal" else form.weights)
+    top, total = int(figure(form.top)), figure(form.total)
+
+    def weighed(i: int) -> Weights:
+        ready = [
+            n for n in range(len(instruments))
+            if math.isfinite(score[n][i]) and 0.0 < part[n][i] < math.inf
+            and held[n][i] in (0.0, 1.0)
+        ]  # fmt: skip
+        chosen = [n for n in ready if held[n][i] == 1.0]
+        if form.score is not None:
+            chosen = sorted(chosen, key=lambda n: (-score[n][i], n))[:top]
+        whole = 0.0
+        for n in sorted(chosen):
+            whole += part[n][i]
+        if form.score is not None and chosen:
+            whole = whole * top / len(chosen)
+        return bool(ready), [total * part[n][i] / whole if n in chosen else 0.0 for n in range(len(instruments))]
+
+    return [weighed(i) for i in range(count)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tradewright.dsl.grammar import Syntax
+from tradewright.dsl.grammar import Syntax, printed
 
 PARAMETERS: dict[str, Any] = {
     "fast": 3,
@@ -30,7 +30,9 @@ LEAVES = st.one_of(
     st.sampled_from(("open", "high", "low", "close", "volume", "level", "fast")).map(_name),
     st.floats(2, 150, allow_nan=False).map(lambda value: _number(round(value, 2))),
     st.builds(
-        lambda f, n: Syntax("call", f, (_name("close"), n)), st.sampled_from(("ema", "rsi", "slope", "roc")), WHOLE
+        lambda f, n: Syntax("call", f, (_name("close"), n)),
+        st.sampled_from(("ema", "rsi", "slope", "roc", "volatility")),
+        WHOLE,
     ),
     st.builds(lambda f, n: Syntax("call", f, (n,)), st.sampled_from(("atr", "volume_average")), WHOLE),
     st.sampled_from(("weekday_utc", "minute_of_day_new_york", "minute_of_day_asia")).map(lambda f: Syntax("call", f)),
@@ -75,3 +77,15 @@ def _conditions(below: st.SearchStrategy[Syntax]) -> st.SearchStrategy[Syntax]:
 
 CONDITIONS = st.recursive(COMPARISONS, _conditions, max_leaves=5)
 EITHER = NUMBERS | CONDITIONS
+
+RANKINGS = st.fixed_dictionaries({
+    "score": NUMBERS.map(printed),
+    "top": st.sampled_from((1, 2, 3, "fast")),
+    "every": st.sampled_from(("bar", "session", "week", "month")),
+}, optional={
+    "hold_if": CONDITIONS.map(printed),
+    "weights": st.just("equal") | NUMBERS.map(printed),
+    "total": st.sampled_from((1, 0.5, 1.0, "part")),
+})  # fmt: skip
+ALLOCATIONS = RANKINGS | RANKINGS.map(lambda form: {key: form[key] for key in form if key not in ("score", "top")})
+"""Allocations, with a ranking and without."""

@@ -48,6 +48,19 @@ def unexamined(*rules: tuple[str, str], **params: Any) -> tuple[StrategyDocument
     return document, program
 
 
+def allocation_of(form: dict[str, Any], **params: Any) -> tuple[StrategyDocument, Program]:
+    """A document with an allocation and its program without the checks of the whole."""
+    part = {"value": 0.8, "min": 0.1, "max": 1.0}
+    source = read(text_of(params={**PARAMETERS, "part": part, **params}, rules=..., allocate=form))
+    document, problems = shaped(source)
+    assert document is not None, problems
+    reading = DocumentReading(source, document)
+    reading.program()
+    wrong = [str(each) for each in reading.problems if each.severity is Severity.ERROR]
+    assert not [each for each in wrong if "is read nowhere" not in each], wrong
+    return document, reading._made()
+
+
 def messages(found: Checked) -> list[str]:
     return [str(problem) for problem in found.problems]
 

@@ -38,7 +38,8 @@ def is_shaped(values: dict[str, Any]) -> bool:
 def test_the_schema_says_what_it_is_and_is_one_itself() -> None:
     schema = json_schema()
     assert (schema["$schema"], schema["$id"]) == (DIALECT, SCHEMA_ID)
-    assert set(schema["required"]) == {"id", "name", "timeframe", "params", "rules", "metadata"}
+    assert set(schema["required"]) == {"id", "name", "timeframe", "params", "metadata"}
+    assert schema["oneOf"] == [{"required": ["rules"]}, {"required": ["allocate"]}]
     jsonschema.Draft202012Validator.check_schema(schema)
     file = HERE.parents[1] / "conf" / "strategy" / "strategy.schema.json"
     assert json.loads(file.read_text(encoding="utf-8")) == schema, (
@@ -245,7 +246,7 @@ def test_the_layout_changes_expressions_alone_and_keeps_their_meaning() -> None:
 
 @pytest.mark.parametrize("name", sorted(
     {name for name in dir(strategy_class(*compiled(text_of()))) if not name.startswith("_")} - {"name", "parameters"}
-    | {"params", "rules", "exits", "metadata", "dsl"}
+    | {"params", "rules", "exits", "metadata", "dsl", "allocate", "rebalance"}
 ))  # fmt: skip
 def test_no_parameter_takes_the_place_of_something_that_a_strategy_has(name: str) -> None:
     rule = {"if": f"close > ma(close, {name})", "then": "buy"}

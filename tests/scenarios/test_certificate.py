@@ -20,15 +20,18 @@ from strategies.sma_crossover import SmaCrossover
 from tests.scenarios.support import document
 from tradewright.backtest.engine import run
 from tradewright.backtest.panel.shared_account import SharedAccount
-from tradewright.backtest.sizing import PercentEquity
+from tradewright.backtest.sizing import FixedCash, FixedUnits, PercentEquity, RiskPerTrade, TargetPercent
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.certificate import FIGURES, CertificateRow, ScenarioCertificate, beside
+from tradewright.fills.costs import BpsCosts, MakerTaker, PerShareCosts
+from tradewright.fills.slippage import SpreadImpact, VolSlippage
 from tradewright.model.bars import PriceView, Timeframe
 from tradewright.model.certify_limits import CertifyLimits, DeclaredLimits
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.hashing import canonical_json
 from tradewright.research.bars import InstrumentBars
 from tradewright.research.certify import Subject, certify, synthetic_instrument
+from tradewright.research.terms_in_words import terms_in_words
 from tradewright.scenarios.document import ScenarioDocument
 from tradewright.scenarios.market import generate
 
@@ -255,3 +258,51 @@ def test_the_instrument_of_a_series_divides_finely() -> None:
     made_up: Callable[[str, str], object] = synthetic_instrument
     assert made_up("S1", "EUR") == synthetic_instrument("S1", "EUR")
     assert synthetic_instrument("S1", "EUR").currency == "EUR"
+
+
+WORDS: list[tuple[BacktestSpec, str, str]] = [
+    (BacktestSpec(sizing=PercentEquity(0.1)), "size", "10% of the equity an entry"),
+    (BacktestSpec(sizing=FixedUnits(3.0)), "size", "3 units an entry"),
+    (BacktestSpec(sizing=FixedCash(10_000.0), currency="EUR"), "size", "10,000 EUR an entry"),
+    (BacktestSpec(sizing=TargetPercent(1.0, 0.0025)), "size", "99.75% of the equity an entry, fees included"),
+    (BacktestSpec(sizing=RiskPerTrade(0.005)), "size", "so much that the stop loses 0.5% of the equity"),
+    (BacktestSpec(), "size", "all of the equity an entry"),
+    (BacktestSpec(), "fees", "none"),
+    (BacktestSpec(costs=BpsCosts(5.0)), "fees", "0.05% of a fill's value"),
+    (BacktestSpec(costs=PerShareCosts(0.005, 1.0, 0.01), currency="USD"), "fees",
+     "0.005 USD a unit, at least 1 USD an order, at most 1% of its value"),
+    (BacktestSpec(costs=MakerTaker(0.0002, 0.0005)), "fees",
+     "0.05% of a fill's value, 0.02% where a resting order fills"),
+    (BacktestSpec(slippage=VolSlippage(1.0, 10.0)), "slippage",
+     "1 basis points and 10 basis points times the volatility of a bar"),
+    (BacktestSpec(slippage=SpreadImpact(0.1)), "slippage",
+     "0.5 times the spread and 1000 basis points times the root of the share of the volume"),
+    (BacktestSpec(), "slippage", "none"),
+    (BacktestSpec(), "fills", "at the open of the bar after the decision"),
+    (BacktestSpec(fill_market="next_close", bar_delay=3), "fills", "at the close 3 bars after the decision"),
+    (BacktestSpec(fill_market="quote_close", volume_share=0.1), "fills",
+     "at bid and ask of the close that decided, at most 10% of a bar's volume"),
+    (BacktestSpec(allow_short=True), "shorts", "allowed"),
+    (BacktestSpec(cash=5e4, currency="USD"), "cash", "50,000 USD, in equal parts for each series"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "name", "text"), WORDS, ids=lambda each: str(each)[:40])
+def test_the_terms_are_told_in_words(spec: BacktestSpec, name: str, text: str) -> None:
+    assert terms_in_words(spec, PriceView.RAW, None, is_allocation=False)[name] == text
+
+
+def test_the_size_of_an_allocation_is_its_weights() -> None:
+    said = terms_in_words(BacktestSpec(), PriceView.TOTAL_RETURN, SharedAccount(cash_buffer=0.005), is_allocation=True)
+    assert said["size"] == "the weights that it gives"
+    assert said["cash"] == "100,000, in one account, 0.5% kept free"
+
+
+def test_a_certificate_tells_its_terms_and_one_of_before_is_still_read() -> None:
+    done = made(SmaCrossover(), NAMED["scenario_halt"])
+    assert done.stated["size"] == "90% of the equity an entry"
+    assert "90% of the equity an entry" in done.page()
+    assert ScenarioCertificate.restored(done.canonical_json()) == done
+    older = done.model_copy(update={"stated": {}})
+    assert "stated" not in older.content()
+    assert ScenarioCertificate.restored(older.canonical_json()) == older

@@ -214,13 +214,15 @@ def test_what_signals_do_not_carry_is_refused_with_the_file_of_the_document(tmp_
         ('{"id": 1, "rules": []}', True),
         ("kind: x\nrules: 3", False),
         ("name: a\nkind: b", False),
+        ("allocate: {every: month}", True),
+        ("kind: x\nallocate: 3", False),
         ("rules: []\nmetadata: {notes: 'no \"kind\": at all'}", True),
         ('{"rules": [], "metadata": {"kind": 1}}', True),
         ('{"rules": [], "kind": 1}', False),
         ('rules: [\nkind: "', False),
     ],
 )
-def test_a_document_has_rules_and_no_kind(text: str, expected: bool) -> None:
+def test_a_document_has_rules_or_an_allocation_and_no_kind(text: str, expected: bool) -> None:
     assert is_document(text) is expected
 
 

@@ -13,7 +13,7 @@ from tests.strategies.test_discovery import PLAIN
 
 SHIPPED = {
     *("buy_and_hold", "ema_crossover", "macd_trend", "sma_crossover"),
-    *("equal_weight", "inverse_volatility", "momentum_rotation"),
+    "equal_weight",
     *("intraday_trend", "pairs", "trailing_breakout"),
 }
 

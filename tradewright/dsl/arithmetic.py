@@ -15,6 +15,16 @@ def value_at(column: Floats, i: int) -> float:
     return float(column[i]) if i >= 0 else NAN
 
 
+def value_in(table: Floats, i: int, n: int) -> float:
+    """The value of instrument ``n`` in a table; NaN before its first bar."""
+    return float(table[i, n]) if i >= 0 else NAN
+
+
+def is_finite(value: float) -> bool:
+    """Whether a number is known, and not infinite."""
+    return -INFINITE < value < INFINITE
+
+
 def quotient(left: float, right: float) -> float:
     """``left / right``; NaN for a quotient by zero."""
     return left / right if right != 0.0 else NAN

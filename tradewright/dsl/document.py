@@ -6,16 +6,19 @@ import difflib
 import json
 import keyword
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
+from tradewright.dsl.allocation import EQUAL, FORMS, AllocationForm, Expression, Figure, one_form
 from tradewright.dsl.functions import FUNCTIONS, SERIES
-from tradewright.dsl.grammar import KEYWORDS, MAX_LENGTH
+from tradewright.dsl.grammar import KEYWORDS
 from tradewright.dsl.problem import Code, Hint, Problem
 from tradewright.dsl.source import Source
+from tradewright.model.allocation import Rebalance
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import FrozenModel
 from tradewright.model.certify_limits import DeclaredLimits
@@ -32,7 +35,6 @@ ParameterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Instrument = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9][A-Za-z0-9._:-]*)*$", max_length=64)
 ]
-Figure = int | float
 
 
 class Bounds(NamedTuple):
@@ -67,13 +69,11 @@ COMMON = frozenset(
 )
 """Keys that every strategy file has; no parameter may be called so."""
 
-_OF_A_DOCUMENT = ("params", "rules", "exits", "metadata", "dsl")
+_OF_A_DOCUMENT = ("params", "rules", "allocate", "exits", "metadata", "dsl")
 _OF_A_STRATEGY = ("bounds", "place", "program", "prepare_state", "generate_signal", "parameter_rules",
-                  "other_instruments", "post_trade_update")  # fmt: skip
+                  "other_instruments", "post_trade_update", "rebalance")  # fmt: skip
 ATTRIBUTES = frozenset({*_OF_A_DOCUMENT, *_OF_A_STRATEGY})
 """What a strategy has beside its parameters; a parameter of that name would take its place."""
-
-Expression = Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)]
 
 
 class RuleAction(StrEnum):
@@ -143,7 +143,8 @@ class StrategyDocument(FrozenModel):
         name: a title for people.
         timeframe: of the bars that are decided on; null for that of the universe.
         params: numbers; those of :data:`KNOWN` plain, others with bounds.
-        rules: see :class:`Rule`; their order does not matter.
+        rules: see :class:`Rule`; their order does not matter. Empty for an allocation.
+        allocate: the weights of all instruments together; None where there are rules.
         exits: protective orders.
         confidence, instruments, grid, certify: as in every strategy file (docs/configuration.md).
     """
@@ -152,14 +153,21 @@ class StrategyDocument(FrozenModel):
     name: Annotated[str, Field(min_length=1, max_length=100)]
     timeframe: Timeframe | None
     params: dict[ParameterName, Figure | ParameterRange]
-    rules: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=50)]
     metadata: Metadata
+    rules: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=50)] = ()
+    allocate: AllocationForm | None = None
     dsl: Annotated[str, Field(pattern=r"^0\.1(\.[0-9]+)?$")] = VERSION
     exits: Exits = Exits()
     confidence: Annotated[float, Field(ge=0, le=1)] = 0.5
     instruments: tuple[Instrument, ...] | None = None
     grid: dict[ParameterName, Annotated[tuple[Figure, ...], Field(min_length=1)]] = Field(default_factory=dict)
     certify: DeclaredLimits = DeclaredLimits()
+
+    @model_validator(mode="after")
+    def _has_one_form(self) -> Self:
+        if bool(self.rules) == (self.allocate is not None) or set(FORMS) <= self.model_fields_set:
+            raise PydanticCustomError(_ONE_FORM, "rules or allocate is needed, and not both")
+        return self
 
     def bounds(self, name: str) -> Bounds:
         """The bounds of a parameter; a plain one that is not known may have its own value alone."""
@@ -191,6 +199,8 @@ def json_schema() -> dict[str, Any]:
     """The JSON Schema of documents (2020-12)."""
     schema = StrategyDocument.model_json_schema(by_alias=True, mode="validation")
     _close_names(schema)
+    schema["oneOf"] = [{"required": [name]} for name in FORMS]
+    schema["properties"]["allocate"] = schema["properties"]["allocate"]["anyOf"][0]  # a key that is null says nothing
     return {"$schema": DIALECT, "$id": SCHEMA_ID, **schema, "title": "Tradewright strategy document"}
 
 
@@ -214,14 +224,20 @@ def shaped(source: Source) -> tuple[StrategyDocument | None, list[Problem]]:
     except ValidationError as error:
         found: dict[tuple[str, str], Problem] = {}
         for row in error.errors(include_url=False):
+            if row["type"] == _ONE_FORM:
+                continue  # told by what stands in the text
             problem = _problem(source, dict(row))
             found.setdefault((problem.loc.path, problem.message), problem)
         paths = [problem.loc.path for problem in found.values()]
-        return None, [each for each in found.values() if not any(_is_below(path, each.loc.path) for path in paths)]
+        rows = [each for each in found.values() if not any(_is_below(path, each.loc.path) for path in paths)]
+        return None, [*one_form(source), *rows]
     except (ValueError, RecursionError):
         told = "a number is too large or not finite"
         return None, [Problem(code=Code.SCHEMA_INVALID, message=told, loc=source.locate(""))]
     return document, _names(source, document)
+
+
+_ONE_FORM = "one_form"
 
 
 def _is_below(path: str, above: str) -> bool:
@@ -230,7 +246,7 @@ def _is_below(path: str, above: str) -> bool:
 
 _MODELS: Mapping[str, type[FrozenModel]] = {
     "": StrategyDocument, "rules": Rule, "exits": Exits, "metadata": Metadata, "params": ParameterRange,
-    "certify": DeclaredLimits,
+    "certify": DeclaredLimits, "allocate": AllocationForm,
 }  # fmt: skip
 
 
@@ -240,9 +256,13 @@ def _keys(group: str) -> set[str]:
     return {field.alias or name for name, field in model.model_fields.items()} if model else set()
 
 
-_MISSING = {"metadata": "write metadata: {}", "timeframe": "write timeframe: null, or such as timeframe: 1h"}
+_MISSING = {
+    "metadata": "write metadata: {}", "timeframe": "write timeframe: null, or such as timeframe: 1h",
+    "every": f"write every: {Rebalance.MONTH}, or {', '.join(each for each in Rebalance if each != Rebalance.MONTH)}",
+}  # fmt: skip
 """What to write for a mandatory key whose right value is not obvious."""
-_UNIONS = frozenset({"int", "float", "ParameterRange", "[key]"})
+_UNIONS = frozenset({"int", "float", "ParameterRange", "[key]", "constrained-str"})
+_FIGURES = ("allocate.top", "allocate.total")
 _PARAMETER = "must be a number, or {value: ..., min: ..., max: ...}"
 
 
@@ -259,7 +279,9 @@ def _problem(source: Source, row: Mapping[str, Any]) -> Problem:
         right = _MISSING.get(str(loc[-1]), f"write {loc[-1]}:")
         message, hints = f"the key {str(loc[-1])!r} is missing", (Hint(text=right),)
     elif kind == "enum" and isinstance(row["input"], str):
-        hints = _actions(row["input"], path)
+        hints = _nearest(row["input"], path, Rebalance) if loc[-1] == "every" else _actions(row["input"], path)
+    elif path in _FIGURES:
+        message = "must be a number or the name of a parameter"
     elif loc[0] == "params" and len(loc) == 2 and "[key]" not in row["loc"]:
         message = _number_in_words(row["input"]) or _PARAMETER
     elif "int" in row["loc"]:  # the first of the kinds of a figure; its rule is that of any number
@@ -275,7 +297,11 @@ _OTHER_ACTIONS = {
 def _actions(given: str, path: str) -> tuple[Hint, ...]:
     """The action that was meant; none where that is not known."""
     word = given.strip().lower()
-    near = [_OTHER_ACTIONS[word]] if word in _OTHER_ACTIONS else difflib.get_close_matches(word, RuleAction, n=1)
+    return _nearest(_OTHER_ACTIONS.get(word, word), path, RuleAction)
+
+
+def _nearest(given: str, path: str, known: Iterable[str]) -> tuple[Hint, ...]:
+    near = difflib.get_close_matches(given.strip().lower(), list(known), n=1)
     return tuple(Hint(text=f"write {name}", path=path, value=str(name)) for name in near)
 
 
@@ -287,7 +313,7 @@ def _number_in_words(value: object) -> str:
 
 def _names(source: Source, document: StrategyDocument) -> list[Problem]:
     """Parameters whose names mean something else."""
-    taken = {*FUNCTIONS, *SERIES, *KEYWORDS, *COMMON, *ATTRIBUTES, "id", "nan", "inf"}
+    taken = {*FUNCTIONS, *SERIES, *KEYWORDS, *COMMON, *ATTRIBUTES, EQUAL, "id", "nan", "inf"}
     return [
         Problem(
             code=Code.SCHEMA_INVALID,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from tradewright.dsl.allocation import EQUAL, AllocationForm
+from tradewright.dsl.allocation_lowering import lower_allocation
 from tradewright.dsl.document import RuleAction, StrategyDocument
 from tradewright.dsl.functions import CLOCKS, OPENINGS, SESSIONS
 from tradewright.dsl.grammar import Syntax, parse
@@ -12,6 +14,8 @@ from tradewright.dsl.lowering import lower
 from tradewright.dsl.program import Program
 from tradewright.dsl.reach import first_bars, reaches
 from tradewright.dsl.reading import EXITS
+from tradewright.dsl.terms import Op
+from tradewright.model.allocation import Rebalance
 from tradewright.model.base import FrozenModel
 
 _PLACES = {
@@ -28,6 +32,7 @@ _PHRASES = {
     "macd": "the MACD of {1} and {2} bars", "macd_signal": "the signal of the MACD of {1}, {2} and {3} bars",
     "macd_hist": "the MACD less its signal, of {1}, {2} and {3} bars", "slope": "the slope of {0} over {1} bars",
     "roc": "the change of {0} over {1} bars in percent", "volatility_rank": "the volatility's rank in {1} bars",
+    "volatility": "the volatility of {0} over {1} bars",
     "highest": "the highest {0} of {1} bars", "lowest": "the lowest {0} of {1} bars",
     "stdev": "the deviation of {0} over {1} bars",
     "zscore": "the distance of {0} from its mean of {1} bars in deviations",
@@ -102,19 +107,65 @@ class Explanation(FrozenModel):
 def explain(document: StrategyDocument, program: Program) -> Explanation:
     """A document that was found right, in words, under the values of its parameters."""
     values = document.values()
-    features = lower(program).features(values)
+    shared = program.allocation
+    lowered = lower(program) if shared is None else lower_allocation(program, shared)
+    features = lowered.features(values)
     bars = first_bars(values, *(term for _, term in program.roots()))
     on = f"bars of {document.timeframe}" if document.timeframe else "the bars of the universe's timeframe"
     return Explanation(
         title=f"{document.name} ({document.id})",
-        does=_does(document, values),
+        does=_does(document, values) if document.allocate is None else _shares(document.allocate, values),
         needs=(f"It decides on {on}, and needs {bars} of them before all its values are known.",
                f"It reads {', '.join(dict.fromkeys(feature.label for feature in features))}."),
-        trades=_trades(program, values),
-        risks=_risks(document, values),
+        trades=_trades(program, values) if shared is None else _SHARING,
+        risks=_risks(document, values) if shared is None else _SHARED_RISKS,
         proof=_proof(program, values),
         hash=program.hash,
     )  # fmt: skip
+
+
+_PERIODS = {
+    Rebalance.BAR: "every bar",
+    Rebalance.SESSION: "the first bar of each session",
+    Rebalance.WEEK: "the first bar of each week",
+    Rebalance.MONTH: "the first bar of each month",
+}
+_SHARING = (
+    "It decides on all instruments together, in one account; orders can fill in the next bar at the earliest.",
+    "An instrument whose values are not known yet is not held; where that is so of all, nothing changes.",
+    "Of equal scores the instrument that is named first in the backtest's list goes first.",
+    "It makes no signals yet: it can be backtested and certified, and not swept or traded.",
+)
+_SHARED_RISKS = (
+    "It holds nothing short and borrows nothing.",
+    "There is no stop: between two of its dates a position can lose all of its size.",
+)
+
+
+def _shares(form: AllocationForm, values: Mapping[str, float]) -> tuple[str, ...]:
+    rows = [f"Shares the account out anew at the close of {_PERIODS[form.every]}; what it does not hold is sold."]
+    if form.hold_if is not None:
+        rows.append(f"It holds an instrument only where {_said(parse(form.hold_if), values)}.")
+    whom = "every instrument" if form.hold_if is None else "all of those"
+    if form.score is not None:
+        places = _figure(form.top, values)
+        rows.append(
+            f"It ranks them by {_said(parse(form.score), values)} and holds the greatest, {places} at the most."
+        )
+        whom, rest = "those that it holds", " A place that none takes stays in cash."
+    else:
+        rest = ""
+    if form.weights.strip() == EQUAL:
+        told = "in equal parts"
+    else:
+        told = f"in proportion to {_said(parse(form.weights), values)}, where that is above 0"
+    rows.append(f"It shares {_figure(form.total, values)} times the equity among {whom}, {told}.{rest}")
+    return tuple(rows)
+
+
+def _figure(said: float | str | None, values: Mapping[str, float]) -> str:
+    """A number, or a parameter with its value."""
+    return _said(parse(said), values) if isinstance(said, str) else f"{said:g}"
 
 
 def _does(document: StrategyDocument, values: Mapping[str, float]) -> tuple[str, ...]:
@@ -160,7 +211,7 @@ def _risks(document: StrategyDocument, values: Mapping[str, float]) -> tuple[str
 
 
 def _proof(program: Program, values: Mapping[str, float]) -> tuple[Reading, ...]:
-    roots = {name: term for name, term in program.roots() if term.args}
+    roots = {name: term for name, term in program.roots() if term.args or term.op is Op.COLUMN}
     found = reaches(values, *roots.values())
     return tuple(
         Reading(

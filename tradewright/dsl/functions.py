@@ -102,7 +102,7 @@ REACH: dict[str, Reach] = {
     **dict.fromkeys((f"opening_{line}_{name}" for line in ("high", "low") for name in OPENINGS), _ALL),
     **dict.fromkeys(("sma", "bbands_upper", "bbands_middle", "bbands_lower", "stddev", "zscore", "slope"), _window),
     **dict.fromkeys(("highest", "lowest", "donchian_upper", "donchian_lower"), _window),
-    "roc": lambda arguments: arguments[0],
+    **dict.fromkeys(("roc", "rolling_vol"), lambda arguments: arguments[0]),
     **dict.fromkeys(("ema", "rsi", "atr", "macd", "macd_signal", "macd_hist", "adx", "volatility_rank"), _ALL),
 }
 """Every indicator that an expression may name. The exponential ones weigh all bars from the first on."""
@@ -192,6 +192,10 @@ FUNCTIONS: Mapping[str, Function] = {
     "macd_hist": _numeric(_FAST, Unit.PRICE, _of_close("macd_hist"), "The MACD less its signal."),
     "slope": _numeric((CLOSE, N2), Unit.PRICE, _of_close("slope"), "The slope of a line through `n` closes, per bar."),
     "roc": _numeric((CLOSE, N), Unit.RATIO, _of_close("roc"), "The change over `n` bars, in percent.", -100),
+    "volatility": _numeric(
+        (CLOSE, N2), Unit.RATIO, _of_close("rolling_vol"),
+        "The sample deviation of `n` log returns, per bar and not annualised.", 0,
+    ),
     "volatility_rank": _numeric(
         (Argument("atr_window", Kind.WINDOW, 1), Argument("rank_window", Kind.WINDOW, 2)),
         Unit.RATIO, _of_bars("volatility_rank"), "The rank of ATR / close among its newest values.", 0, 1,
@@ -286,7 +290,9 @@ def _ranges() -> dict[str, tuple[float, float]]:
         if name in REACH and each.gives is Kind.NUMBER:
             found[name] = each.low, each.high
     sessions = {f"session_{name}": (0.0, 1.0) for name in SESSIONS}
-    price = dict.fromkeys(("sma", "donchian_upper", "donchian_lower", "highest", "lowest", "stddev"), (0.0, math.inf))
+    price = dict.fromkeys(
+        ("sma", "donchian_upper", "donchian_lower", "highest", "lowest", "stddev", "rolling_vol"), (0.0, math.inf)
+    )
     return {**found, **price, **sessions}
 
 

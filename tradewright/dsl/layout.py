@@ -6,7 +6,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from tradewright.dsl.grammar import parse, printed
 from tradewright.dsl.problem import Refusal
-from tradewright.dsl.reading import EXITS, PRICES
+from tradewright.dsl.reading import ALLOCATED, EXITS, PRICES
 from tradewright.dsl.source import read
 
 
@@ -60,6 +60,8 @@ def _expressions(root: Node | None) -> list[ScalarNode]:
             found += [each for rule in value.value for name, each in _rows(rule) if name in ("if", *PRICES)]
         elif key == "exits":
             found += [each for name, each in _rows(value) if name in EXITS]
+        elif key == "allocate":
+            found += [each for name, each in _rows(value) if name in ALLOCATED]
     return [each for each in found if isinstance(each, ScalarNode) and str(each.tag).endswith(":str")]
 
 

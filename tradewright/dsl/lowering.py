@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from tradewright.dsl.arithmetic import greater, is_distance, lesser, quotient, square_root, value_at
 from tradewright.dsl.program import Program
@@ -31,7 +31,12 @@ class Lowered(NamedTuple):
 
     def features(self, values: Mapping[str, float]) -> tuple[Feature, ...]:
         """The features under these values of the parameters, in the order of the decision."""
-        return tuple(_feature(each, values) for each in self.columns)
+        return features_of(self.columns, values)
+
+
+def features_of(columns: tuple[Term, ...], values: Mapping[str, float]) -> tuple[Feature, ...]:
+    """The features that columns are under these values of the parameters."""
+    return tuple(_feature(each, values) for each in columns)
 
 
 def _feature(term: Term, values: Mapping[str, float]) -> Feature:
@@ -45,18 +50,27 @@ def _feature(term: Term, values: Mapping[str, float]) -> Feature:
 
 def lower(program: Program) -> Lowered:
     """The decision of a program. Nothing here loads the compiler."""
-    writer = _Writer(program)
+    writer = Writer(program)
     text = writer.text()
+    requests = {"NO_ORDER": NO_ORDER, "order": order} if program.needs_requests else {}
+    scope = functions_in(text, {"value_at": value_at, "HOLD": HOLD, **requests})
+    return Lowered(scope["generate_signal"], tuple(writer.columns), text)
+
+
+def functions_in(text: str, more: Mapping[str, Any]) -> dict[str, Any]:
+    """The functions of a text that a :class:`Writer` wrote, and what they name.
+
+    Args:
+        more: what they name beside arithmetic.
+    """
     scope: dict[str, Any] = {
-        "__name__": __name__, "value_at": value_at, "quotient": quotient, "lesser": lesser, "greater": greater,
-        "is_distance": is_distance, "square_root": square_root, "NAN": NAN, "HOLD": HOLD,
+        "__name__": __name__, "quotient": quotient, "lesser": lesser, "greater": greater,
+        "is_distance": is_distance, "square_root": square_root, "NAN": NAN, **more,
     }  # fmt: skip
-    if program.needs_requests:
-        scope |= {"NO_ORDER": NO_ORDER, "order": order}
     for code in compile(text, __file__, "exec").co_consts:  # nothing is executed: the functions alone are taken
         if hasattr(code, "co_code"):
             scope[code.co_name] = FunctionType(code, scope, code.co_name)
-    return Lowered(scope["generate_signal"], tuple(writer.columns), text)
+    return scope
 
 
 def _named_operands(term: Term) -> tuple[Term, ...]:
@@ -75,7 +89,7 @@ def _effort(term: Term) -> int:
     return len(terms) + 4 * earlier + 1_000 * sum(each.op in ROLLING for each in terms)
 
 
-class _Scope:
+class Scope:
     """How the terms of one function are written: those that several others use by a name, the rest in their place.
 
     What stands in its place behind an ``and`` is computed only where it decides. Values of earlier bars always stand in
@@ -109,8 +123,11 @@ class _Scope:
         return f"{self.texts[term]} = {text}"
 
 
-class _Writer:
+class Writer:
     """Writes the functions of one program."""
+
+    given: ClassVar[str] = "features, params"
+    """What the functions of windows and values get beside the number of the bar."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -120,6 +137,7 @@ class _Writer:
         self.functions: list[str] = []
 
     def text(self) -> str:
+        """The text of a decision and of the functions that it calls."""
         lines = list(self._decision())
         body = "\n".join(f"    {line}" for line in lines)
         return "\n\n".join([*self.functions, f"def generate_signal(i, features, params, position):\n{body}\n"])
@@ -129,7 +147,7 @@ class _Writer:
         prices = [getattr(side, key) for side in (program.buy, program.sell) for key in _PRICES]
         prices += [getattr(program.exits, key) for key, _percent, _sign in _EXITS]
         conditions = (program.hold, program.close, program.buy.condition, program.sell.condition)
-        scope = _Scope("i", *conditions, *(each for each in prices if each is not None))
+        scope = Scope("i", *conditions, *(each for each in prices if each is not None))
         hold = "NO_ORDER" if program.needs_requests else "HOLD"
         flat = "order(0.0)" if program.needs_requests else "(0.0, NAN, NAN, NAN)"
         for term, answer in ((program.hold, hold), (program.close, flat)):
@@ -152,10 +170,10 @@ class _Writer:
             yield f"        return {hold}"
         yield from self._orders(scope, hold)
 
-    def _orders(self, scope: _Scope, hold: str) -> Iterator[str]:
+    def _orders(self, scope: Scope, hold: str) -> Iterator[str]:
         program, given, names = self.program, {}, scope.texts
         if any(sign and (getattr(program.exits, key) or percent in self.places) for key, percent, sign in _EXITS):
-            yield f"close = features[{self._column(_CLOSE)}][i]"
+            yield f"close = features[{self._column(CLOSE)}][i]"
         for key in _PRICES:
             buy, sell = getattr(program.buy, key), getattr(program.sell, key)
             if buy is None and sell is None:
@@ -192,13 +210,13 @@ class _Writer:
         plain = Term(Op.COLUMN, term.arguments, term.words)
         return self.columns.setdefault(plain, len(self.columns))
 
-    def _statements(self, term: Term, scope: _Scope) -> Iterator[str]:
+    def _statements(self, term: Term, scope: Scope) -> Iterator[str]:
         """Lines that name what the text of a term refers to."""
         for each in walk(term, operands=_named_operands):
             if each not in scope.texts and (line := scope.take(each, self._expression(each, scope))) is not None:
                 yield line
 
-    def _expression(self, term: Term, scope: _Scope) -> str:
+    def _expression(self, term: Term, scope: Scope) -> str:
         i, args = scope.i, [scope.texts.get(arg, "") for arg in term.args]
         match term.op:
             case Op.AND | Op.OR:
@@ -214,13 +232,21 @@ class _Writer:
             case Op.COLUMN:
                 column = f"features[{self._column(term)}]"
                 if not term.lags and i == "i":
-                    return f"{column}[i]"
-                return f"value_at({column}, {' - '.join([i, *map(self._whole, term.lags)])})"
+                    return self._newest(column)
+                return self._earlier(column, " - ".join([i, *map(self._whole, term.lags)]))
         if term.op in ROLLING:
-            return f"{self._window(term)}({i}, features, params)"
+            return f"{self._window(term)}({i}, {self.given})"
         if term.op in _NAMED:
             return f"{_NAMED[term.op]}({', '.join(args)})"
         return f" {_INFIX[term.op]} ".join(args)
+
+    def _newest(self, column: str) -> str:
+        """The value of a column in the deciding bar."""
+        return f"{column}[i]"
+
+    def _earlier(self, column: str, bar: str) -> str:
+        """The value of a column in a bar that may be before the first."""
+        return f"value_at({column}, {bar})"
 
     def _whole(self, term: Term) -> str:
         if term.op is Op.PARAMETER:
@@ -229,12 +255,12 @@ class _Writer:
 
     def _value(self, term: Term, label: str) -> str:
         """The name of a function that computes a term in any bar, also in one before the first."""
-        scope = _Scope("j", term)
+        scope = Scope("j", term)
         lines = [*self._statements(term, scope), ""]
         lines[-1] = f"return {scope.texts[term]}"
         name = f"{label}_{len(self.functions)}"
         body = "\n".join(f"    {line}" for line in lines)
-        self.functions.append(f"def {name}(j, features, params):\n{body}\n")
+        self.functions.append(f"def {name}(j, {self.given}):\n{body}\n")
         return name
 
     def _window(self, term: Term) -> str:
@@ -245,13 +271,14 @@ class _Writer:
             name = f"window_{len(self.windows)}"
             self.windows[term] = name
             loop = _LOOPS[term.op].replace("VALUE", value).replace("COUNT", self._whole(count))
-            self.functions.append(f"def {name}(i, features, params):\n{loop}")
+            loop = loop.replace("features, params", self.given)
+            self.functions.append(f"def {name}(i, {self.given}):\n{loop}")
         return self.windows[term]
 
 
 _PRICES = ("limit", "stop_entry")
 _EXITS = (("stop", "stop_loss_pct", "-"), ("take_profit", "take_profit_pct", "+"), ("trail", "", ""))
-_CLOSE = Term(Op.COLUMN, (), ("close", "", "", 0))
+CLOSE = Term(Op.COLUMN, (), ("close", "", "", 0))
 
 _EXTREME = """\
     best = VALUE(i, features, params)

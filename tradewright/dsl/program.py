@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tradewright.dsl.document import VERSION, Bounds
-from tradewright.dsl.terms import FALSE, Op, Term, joined, lagged, number, parameter, rolling, walk
+from tradewright.dsl.terms import FALSE, TRUE, Op, Term, joined, lagged, number, parameter, rolling, walk
+from tradewright.model.allocation import Rebalance
 from tradewright.model.hashing import content_hash
 
 
@@ -35,6 +36,35 @@ class Exits:
     trail: Term | None = None
 
 
+ONE = number(1)
+
+
+@dataclass(frozen=True)
+class AllocationTerms:
+    """How an account is shared out among all instruments.
+
+    Args:
+        every: when it is asked.
+        score: by which the instruments are ranked; None where all are held.
+        top: how many of them are held at the most: a number or a parameter; None without a ranking.
+        hold_if: where an instrument may be held.
+        weights: in proportion to which the parts are.
+        total: what the weights add up to: a number or a parameter.
+    """
+
+    every: Rebalance
+    score: Term | None = None
+    top: Term | None = None
+    hold_if: Term = TRUE
+    weights: Term = ONE
+    total: Term = ONE
+
+    def roots(self) -> Iterator[tuple[str, Term]]:
+        """Every term by name."""
+        rows = {"score": self.score, "top": self.top, "hold_if": self.hold_if, "weights": self.weights}
+        yield from ((name, term) for name, term in {**rows, "total": self.total}.items() if term is not None)
+
+
 @dataclass(frozen=True)
 class Program:
     """The intermediate representation of a document (R-STRAT-26).
@@ -47,6 +77,7 @@ class Program:
         exits: protective orders.
         parameters: name -> (value, bounds), in the order of the names; all but ``size_pct``.
         size_pct: the notional of a full target as a fraction of equity; None where the document leaves it out.
+        allocation: of a document without rules, which never enters nor closes by itself; else None.
     """
 
     timeframe: str
@@ -57,9 +88,13 @@ class Program:
     exits: Exits
     parameters: Mapping[str, tuple[float, Bounds]]
     size_pct: float | None = None
+    allocation: AllocationTerms | None = None
 
     def roots(self) -> Iterator[tuple[str, Term]]:
         """Every term that something depends on, by name."""
+        if self.allocation is not None:
+            yield from self.allocation.roots()
+            return
         yield from (("buy", self.buy.condition), ("sell", self.sell.condition), ("close", self.close))
         yield "hold", self.hold
         prices = {"buy.limit": self.buy.limit, "buy.stop_entry": self.buy.stop_entry, "sell.limit": self.sell.limit}
@@ -86,6 +121,7 @@ class Program:
         """The representation as plain values: terms by number, operands before what uses them."""
         roots = dict(self.roots())
         terms = list(walk(*roots.values()))
+        calendar = {"every": self.allocation.every.value} if self.allocation is not None else {}
         place = {term: index for index, term in enumerate(terms)}
         return {
             "version": VERSION,
@@ -94,6 +130,7 @@ class Program:
             "roots": {name: place[term] for name, term in sorted(roots.items())},
             "parameters": {name: [value, *bounds] for name, (value, bounds) in self.parameters.items()},
             "size_pct": self.size_pct,
+            **calendar,
         }
 
     @property
@@ -103,7 +140,8 @@ class Program:
         values = {
             name: [float(value), float(b.least), float(b.most), b.whole] for name, (value, b) in self.parameters.items()
         }
-        return content_hash([VERSION, self.timeframe, roots, values, self.size_pct])
+        calendar = [self.allocation.every.value] if self.allocation is not None else []
+        return content_hash([VERSION, self.timeframe, roots, values, self.size_pct, *calendar])
 
     def parts(self) -> frozenset[str]:
         """The digests of the conditions and of all below them, by which two strategies are compared (Q-09)."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tradewright.dsl.allocation import EQUAL, AllocationForm
 from tradewright.dsl.document import SIZE, STEERING, Rule, RuleAction, StrategyDocument
 from tradewright.dsl.meaning import Reader
 from tradewright.dsl.problem import Code, Hint, Problem, Refusal, Severity
-from tradewright.dsl.program import Exits, Program, Side
+from tradewright.dsl.program import ONE, AllocationTerms, Exits, Program, Side
 from tradewright.dsl.source import Source
-from tradewright.dsl.terms import Op, Term, joined
+from tradewright.dsl.terms import TRUE, Op, Term, joined, number
 
 EXITS = ("stop", "take_profit", "trail")
 PRICES = ("limit", "stop_entry")
+ALLOCATED = ("score", "top", "hold_if", "weights", "total")
+"""Keys of an allocation that hold expressions."""
 
 
 @dataclass
@@ -21,7 +24,8 @@ class DocumentReading:
 
     Args:
         conditions: of the rules, by their number.
-        prices: of all other expressions, by their path.
+        prices: of all other expressions of a document with rules, by their path.
+        parts: of the expressions of an allocation, by their path.
     """
 
     source: Source
@@ -29,6 +33,7 @@ class DocumentReading:
     problems: list[Problem] = field(default_factory=list)
     conditions: dict[int, Term] = field(default_factory=dict)
     prices: dict[str, Term] = field(default_factory=dict)
+    parts: dict[str, Term] = field(default_factory=dict)
 
     @property
     def has_errors(self) -> bool:
@@ -37,7 +42,7 @@ class DocumentReading:
 
     def terms(self) -> dict[str, Term]:
         """Every term by the path of its expression."""
-        return {f"rules[{place}].if": term for place, term in self.conditions.items()} | self.prices
+        return {f"rules[{place}].if": term for place, term in self.conditions.items()} | self.prices | self.parts
 
     def rules(self, action: RuleAction) -> list[tuple[int, Rule]]:
         """The rules of an action, with their numbers."""
@@ -66,6 +71,8 @@ class DocumentReading:
                 self._price(reader, f"rules[{place}].{name}", getattr(rule, name))
         for name in EXITS:
             self._price(reader, f"exits.{name}", getattr(self.document.exits, name))
+        if self.document.allocate is not None:
+            self._parts(reader, self.document.allocate)
         if not self.has_errors:  # an expression that was not read may use any parameter
             self._unused(reader)
         return None if self.has_errors else self._made()
@@ -82,6 +89,17 @@ class DocumentReading:
             exits=Exits(*(self.prices.get(f"exits.{name}") for name in EXITS)),
             parameters={name: (document.value(name), document.bounds(name)) for name in names},
             size_pct=float(document.value(SIZE)) if SIZE in document.params else None,
+            allocation=self._allocation(document.allocate) if document.allocate is not None else None,
+        )
+
+    def _allocation(self, form: AllocationForm) -> AllocationTerms:
+        return AllocationTerms(
+            every=form.every,
+            score=self.parts.get("allocate.score"),
+            top=self.parts.get("allocate.top"),
+            hold_if=self.parts.get("allocate.hold_if", TRUE),
+            weights=self.parts.get("allocate.weights", ONE),
+            total=self.parts.get("allocate.total", ONE),
         )
 
     def _joined(self, action: RuleAction) -> Term:
@@ -92,6 +110,17 @@ class DocumentReading:
         first = [place for place, _ in self.rules(action)][:1]
         prices = [self.prices.get(f"rules[{place}].{name}") for place in first for name in PRICES]
         return Side(self._joined(action), *prices)
+
+    def _parts(self, reader: Reader, form: AllocationForm) -> None:
+        """The terms of an allocation; equal weights and numbers have none that was read from a text."""
+        for name in ALLOCATED:
+            path, said = f"allocate.{name}", getattr(form, name)
+            if isinstance(said, int | float):
+                self.parts[path] = number(said)
+            elif said is not None and (name != "weights" or said.strip() != EQUAL):
+                term = self._term(reader, path, said, is_boolean=name == "hold_if")
+                if term is not None:
+                    self.parts[path] = term
 
     def _price(self, reader: Reader, path: str, text: str | None) -> None:
         if text is not None and (term := self._term(reader, path, text, is_boolean=False)) is not None:

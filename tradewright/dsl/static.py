@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from tradewright.dsl.allocation_checks import allocation_problems
 from tradewright.dsl.constant import constancy, parts, reason
 from tradewright.dsl.document import RuleAction
 from tradewright.dsl.meaning import Reader
 from tradewright.dsl.problem import Hint, Problem, Severity
-from tradewright.dsl.program import Program
+from tradewright.dsl.program import AllocationTerms, Program
 from tradewright.dsl.reach import Range, first_bars, ranged, values_read
 from tradewright.dsl.reading import PRICES, DocumentReading
 from tradewright.dsl.terms import FALSE, ROLLING, Op, Term, walk
@@ -32,10 +33,29 @@ def examine(reading: DocumentReading, program: Program, bars: int | None) -> lis
     Args:
         bars: the length of the data; None where that is not known.
     """
+    if program.allocation is not None:
+        shared = _allocation(reading, program, program.allocation)
+        return [*shared, *_effort(reading, program), *_windows(reading), *_length(reading, bars)]
     found = [*_entries_and_exits(reading, program), *_prices(reading), *_bounded_risk(reading, program)]
     found += [*_said_twice(reading, program), *_constant(reading, program), *_contradictions(reading)]
     found += [*_effort(reading, program), *_backtested_alone(reading, program)]
     return [*found, *_windows(reading), *_distances(reading, program), *_length(reading, bars)]
+
+
+def _allocation(reading: DocumentReading, program: Program, terms: AllocationTerms) -> Iterator[Problem]:
+    """Every problem of an allocation, that of its condition among them."""
+    bounds, path, form = _bounds(program), "allocate.hold_if", reading.document.allocate
+    found = ranged(bounds, *(term for _, term in terms.roots()))
+    yield from allocation_problems(reading, program, terms, found)
+    text = form.hold_if if form is not None else None
+    if text is None:
+        return
+    if (always := constancy(terms.hold_if, found)) is not None:
+        why = reason(reading.document, text, bounds)
+        told = f"the condition is {always} true, whatever the prices" + (f": {why}" if why else "")
+        yield reading.problem(told, path, Hint(text="remove it, or correct the condition", path=path))
+    else:
+        yield from _constant_parts(reading, terms.hold_if, bounds, text, path)
 
 
 def _entries_and_exits(reading: DocumentReading, program: Program) -> Iterator[Problem]:
@@ -112,12 +132,14 @@ def _constant(reading: DocumentReading, program: Program) -> Iterator[Problem]:
             told = f"the rule never matters: rules[{other}] asks for the same whenever it does"
             yield reading.problem(told, path, Hint(text="remove one of them"))
         else:
-            yield from _constant_parts(reading, term, bounds, place)
+            yield from _constant_parts(reading, term, bounds, text, path)
 
 
-def _constant_parts(reading: DocumentReading, term: Term, bounds: Mapping[str, Range], place: int) -> Iterator[Problem]:
+def _constant_parts(
+    reading: DocumentReading, term: Term, bounds: Mapping[str, Range], text: str, path: str
+) -> Iterator[Problem]:
     """Constant operands of an ``and`` or an ``or``: by their text, or untold where they stand deeper in the text."""
-    text, reader = reading.document.rules[place].condition, Reader(reading.document)
+    reader = Reader(reading.document)
     ranges, told = ranged(bounds, term), []
     constants = [constancy(part, ranges) for part in (term.args if term.op in (Op.AND, Op.OR) else ())]
     for part in parts(text) if any(constants) else ():
@@ -127,7 +149,7 @@ def _constant_parts(reading: DocumentReading, term: Term, bounds: Mapping[str, R
             told.append(f"the part {part!r} is {always} true, whatever the prices" + (f": {why}" if why else ""))
     untold = [f"a part of the condition is {each} true, whatever the prices" for each in constants if each]
     for message in told or untold:
-        yield reading.problem(message, f"rules[{place}].if", Hint(text="leave that part out"))
+        yield reading.problem(message, path, Hint(text="leave that part out"))
 
 
 def _stronger(reading: DocumentReading, place: int, term: Term) -> int | None:
@@ -181,7 +203,8 @@ def _effort(reading: DocumentReading, program: Program) -> Iterator[Problem]:
     for kind, (count, allowed) in counts.items():
         if count > allowed:
             told = f"the document stands for {count} {kind}, at most {allowed} are allowed"
-            yield reading.problem(told, "rules", Hint(text="write fewer or shorter rules"))
+            path = "rules" if program.allocation is None else "allocate"
+            yield reading.problem(told, path, Hint(text="write fewer or shorter expressions"))
     paths = reading.terms() | ({} if quiet is None else {"params.cooldown_bars": quiet})
     for path, term in paths.items():
         if (needed := values_read(most, term)) > MOST_VALUES:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Self
 
+from pydantic import Field
+
 from tradewright.evaluation.formatting import percent
 from tradewright.evaluation.metrics import Metrics
 from tradewright.evaluation.page_frame import rendered
@@ -70,6 +72,7 @@ class ScenarioCertificate(FrozenModel):
         code: the code identity of decision and engine.
         engine: the digest of the engine's sources and versions.
         terms: the hash of the terms of the backtests: cash, costs, fills, sizing.
+        stated: these terms by name, in words; empty in a certificate that was made before there were any.
         look_ahead: what the look-ahead test found of the strategy; with any of it the figures count for nothing.
         scenarios, rows: in the order in which they were run.
     """
@@ -86,6 +89,7 @@ class ScenarioCertificate(FrozenModel):
     look_ahead: tuple[str, ...]
     scenarios: tuple[CertifiedScenario, ...]
     rows: tuple[CertificateRow, ...]
+    stated: dict[str, str] = Field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -105,7 +109,8 @@ class ScenarioCertificate(FrozenModel):
 
     def content(self) -> dict[str, object]:
         """Everything, the verdict included, as plain values."""
-        return {**self.model_dump(mode="json"), "passed": self.passed}
+        left_out = set() if self.stated else {"stated"}
+        return {**self.model_dump(mode="json", exclude=left_out), "passed": self.passed}
 
     def canonical_json(self) -> str:
         """The text that is kept, embedded and hashed."""
@@ -161,6 +166,7 @@ class ScenarioCertificate(FrozenModel):
         return {
             "kind": self.kind,
             **({"parameters": parameters} if parameters else {}),
+            **self.stated,
             **hashes,
             "certificate": self.certificate_hash,
         }

@@ -41,6 +41,11 @@ def differences(
     return (*causes, *code, *_orders(manifest.expected, found, why), *_metrics(manifest.expected, found, why))
 
 
+def _text(value: object) -> str:
+    """A value as text, whatever the order of its keys: a text that was read has them sorted."""
+    return str(dict(sorted(value.items())) if isinstance(value, dict) else value)
+
+
 def certificate_differences(
     said: ScenarioCertificate, found: ScenarioCertificate, declared: DeclaredLimits, engine: str
 ) -> tuple[PackageDifference, ...]:
@@ -76,9 +81,10 @@ def certificate_differences(
             one, two = repr(row.value), repr(value)
             rows.append(PackageDifference(part="certificate", name=name, said=one, found=two, why=why))
     names = ["version", "kind", "parameters", "look_ahead", "terms"]
+    names += ["stated"] if said.stated else []  # one of before has no words
     names += ["identity", "code"] if said.engine == found.engine else []  # which are of the engine too
     for name in names:
-        one, two = (str(getattr(each, name)) for each in (said, found))
+        one, two = (_text(getattr(each, name)) for each in (said, found))
         if one != two:
             rows.append(PackageDifference(part="certificate", name=name, said=one, found=two, why=why))
     if said.engine != engine:

@@ -43,6 +43,7 @@ from tradewright.model.strategy import Strategy
 from tradewright.research.bars import BaseBars, InstrumentBars
 from tradewright.research.secondary import needs_of, series_until
 from tradewright.research.study import Terms, needs_shared_account
+from tradewright.research.terms_in_words import terms_in_words
 from tradewright.scenarios.document import ScenarioDocument
 from tradewright.scenarios.market import Series, contradictions, generate
 
@@ -131,6 +132,7 @@ def certify(
         code=code_identity(decision_of(subject.strategy)),
         engine=engine_digest(),
         terms=content_hash([described(plain), described(shared), prices]),
+        stated=terms_in_words(plain, prices, shared, is_allocation=is_allocation(subject.strategy)),
         limits=limits,
         look_ahead=tuple(look_ahead),
         scenarios=tuple(runs),

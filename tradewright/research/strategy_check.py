@@ -43,7 +43,7 @@ def trial_bars(seed: int = SEED, count: int = COUNT) -> Bars:
     return Bars(ts, start, high, low, close, volume, np.full(count, 5.0))
 
 
-def trial_secondary(strategy: Strategy, bars: Bars) -> SecondarySeries | None:
+def trial_secondary(strategy: Strategy | Allocation, bars: Bars) -> SecondarySeries | None:
     """A series for each instrument and timeframe that the features name; None for a strategy on its own bars alone.
 
     Another instrument is another walk; every five bars are one of a longer timeframe.
@@ -106,7 +106,8 @@ def _tried_allocation(strategy: Allocation) -> tuple[str, ...]:
     whole = trial_bars()
     late = select(trial_bars(SEED + 1), slice(COUNT // 3, None))
     bars = {"whole": whole, "late": late, "third": trial_bars(SEED + 2)}
-    found = allocation_look_ahead(strategy, panel_of(bars, dict.fromkeys(bars, BacktestSpec())))
+    terms = {name: BacktestSpec(secondary=trial_secondary(strategy, table)) for name, table in bars.items()}
+    found = allocation_look_ahead(strategy, panel_of(bars, terms))
     check_allocation_compiles(strategy)
     return found
 

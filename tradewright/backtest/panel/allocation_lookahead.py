@@ -33,8 +33,8 @@ def allocation_look_ahead(strategy: Allocation, panel: Panel) -> tuple[str, ...]
     with np.errstate(all="ignore"):
         told = [
             f"{name}, {found}"
-            for name, bars in zip(panel.names, panel.bars, strict=True)
-            for found in feature_findings(strategy, bars)
+            for name, bars, terms in zip(panel.names, panel.bars, panel.specs, strict=True)
+            for found in feature_findings(strategy, bars, terms.secondary)
         ]
         tables = tuple(np.asarray(table) for table in feature_tables(strategy, panel))
         with located_errors(strategy):
