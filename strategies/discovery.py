@@ -18,11 +18,11 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FunctionType, MappingProxyType, ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import strategies
 from strategies.base import BaseAllocation, BaseStrategy, Kind
-from strategies.documents import document_class, documents_in, stamp
+from strategies.documents import FileStamp, document_class, documents_in, stamp
 from tradewright.model.base import NAME_PATTERN
 from tradewright.model.errors import ConfigError
 from tradewright.model.installed import entry_points
@@ -38,6 +38,8 @@ _OWN_MODULES = frozenset({"agent", "base", "discovery", "documents"})
 """Modules of the folder that hold no strategy; the first loads the backtest, which not every process may."""
 
 BASES = (BaseStrategy, BaseAllocation)
+
+_RENAME = "give each its own name"
 
 _OWN_PACKAGE = "project_strategies"
 """The package whose modules are the files of a project's folder."""
@@ -112,27 +114,70 @@ def found_in(own: Path | None) -> Discovery:
 def with_documents(found: Discovery, folder: Path | None) -> Discovery:
     """The strategies found, and the documents of a folder of YAML files; those of a shared name are broken.
 
-    A document that is written or changed is found at once; a Python file by the next process.
+    A document that is written or changed is found at once; a Python file by the next process. Each is compiled when its
+    own name is asked for, or all are gone through: the grammar takes longer than many a command.
 
     Args:
         folder: None where there is none.
     """
-    written = _documents(folder, stamp(folder)) if folder else Discovery({}, {})
-    twice = {
-        name: ConfigError(
-            f"several strategies have the name {name!r}",
-            where=f"{_place_of(written.usable[name])}, {_place_of(found.usable[name])}",
-            remedy="give each its own name",
-        )
-        for name in written.usable.keys() & found.usable.keys()
-    }
-    usable = {name: kind for name, kind in sorted({**found.usable, **written.usable}.items()) if name not in twice}
-    return Discovery(MappingProxyType(usable), MappingProxyType({**found.broken, **written.broken, **twice}))
+    paths = _documents(folder, stamp(folder)) if folder else {}
+
+    def asked(name: str) -> Discovery:
+        written = _compiled(*paths[name])
+        usable = {**_only(found.usable, name), **written.usable}
+        if name in found.usable and name in written.usable:
+            where = f"{_place_of(written.usable[name])}, {_place_of(found.usable[name])}"
+            twice = ConfigError(f"several strategies have the name {name!r}", where=where, remedy=_RENAME)
+            return Discovery({}, {name: twice})
+        return Discovery(usable, {**_only(found.broken, name), **written.broken})
+
+    if not paths:
+        return found
+    return Discovery(
+        _Asked(found.usable, paths, lambda name: asked(name).usable),
+        _Asked(found.broken, paths, lambda name: asked(name).broken),
+    )
+
+
+_Found = TypeVar("_Found")
+
+
+class _Asked(Mapping[str, _Found]):
+    """What is known of the strategies in Python, and of documents as soon as one's name is asked for.
+
+    Args:
+        ask: what is known under the name of a document.
+    """
+
+    def __init__(
+        self, known: Mapping[str, _Found], documents: Iterable[str], ask: Callable[[str], Mapping[str, _Found]]
+    ) -> None:
+        self._known, self._documents, self._ask = known, frozenset(documents), ask
+
+    def __getitem__(self, name: str) -> _Found:
+        return (self._ask(name) if name in self._documents else self._known)[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in sorted({*self._known, *self._documents}) if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _only(known: Mapping[str, _Found], name: str) -> dict[str, _Found]:
+    return {name: known[name]} if name in known else {}
 
 
 @functools.lru_cache(maxsize=16)
-def _documents(folder: Path, _stamp: object) -> Discovery:
-    return discover(document_candidates(folder))
+def _documents(folder: Path, stamps: tuple[FileStamp, ...]) -> Mapping[str, tuple[Path, FileStamp]]:
+    """The documents of a folder by name, each with what tells it from what it was before."""
+    told = {row[0]: row for row in stamps}
+    return {path.stem: (path, told[path.name]) for path in documents_in(folder) if path.name in told}
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(path: Path, _stamp: FileStamp) -> Discovery:
+    return discover([Candidate(path.stem, lambda: (document_class(path),))])
 
 
 def discover(candidates: Iterable[Candidate]) -> Discovery:
@@ -149,9 +194,7 @@ def discover(candidates: Iterable[Candidate]) -> Discovery:
     for name, namesakes in found.items():
         if len(set(namesakes)) > 1:
             places = ", ".join(sorted({f"{_place_of(each, whole=True)}, {_class_of(each)}" for each in namesakes}))
-            broken[name] = ConfigError(
-                f"several strategies have the name {name!r}", where=places, remedy="give each its own name"
-            )
+            broken[name] = ConfigError(f"several strategies have the name {name!r}", where=places, remedy=_RENAME)
     usable = {name: namesakes[0] for name, namesakes in sorted(found.items()) if name not in broken}
     return Discovery(MappingProxyType(usable), MappingProxyType(broken))
 
@@ -167,12 +210,6 @@ def installed_candidates() -> Iterator[Candidate]:
     """The entry points of other distributions; each names a module or a class."""
     for entry in entry_points(group=GROUP):
         yield Candidate(entry.name, lambda entry=entry: _offered(entry.load()))  # type: ignore[misc]
-
-
-def document_candidates(folder: Path) -> Iterator[Candidate]:
-    """Every document in a folder of YAML files."""
-    for path in documents_in(folder):
-        yield Candidate(path.stem, lambda path=path: (document_class(path),))  # type: ignore[misc]
 
 
 def own_candidates(folder: Path) -> Iterator[Candidate]:

@@ -40,8 +40,12 @@ def is_document(text: str) -> bool:
     return ("rules" in said or "allocate" in said) and "kind" not in said
 
 
-def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """What tells the YAML files of a folder from what they were before: names, times of change, sizes."""
+FileStamp = tuple[str, int, int]
+"""What tells a file from what it was before: name, time of change, size."""
+
+
+def stamp(folder: Path) -> tuple[FileStamp, ...]:
+    """What tells the YAML files of a folder from what they were before."""
     with os.scandir(folder) as rows:
         found = [(row.name, row.stat()) for row in rows if row.name.endswith(".yaml")]
     return tuple(sorted((name, status.st_mtime_ns, status.st_size) for name, status in found))
