@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ from conf.yaml_reader import Key, load, locate
 from strategies.documents import is_document
 
 if TYPE_CHECKING:  # the grammar is loaded where there is a document
-    from tradewright.dsl.check import Checked
     from tradewright.dsl.problem import Problem as DocumentProblem
 
 STRATEGY = "strategy"
@@ -67,19 +65,14 @@ def document_problems(path: Path, shown: str) -> list[Problem]:
     text = path.read_text(encoding="utf-8")
     if not is_document(text):
         return []
-    found = _checked(text)
+    from tradewright.dsl.check import check
+
+    found = check(text)
     problems = [as_problem(each, shown) for each in found.errors]
     if found.document is not None and not problems and found.document.id != path.stem:
         rule = f"must be the name of the file, {path.stem}"
         problems.append(Problem(shown, locate(path, ("id",)), "id", found.document.id, rule))
     return problems
-
-
-@lru_cache(maxsize=128)
-def _checked(text: str) -> Checked:
-    from tradewright.dsl.check import check
-
-    return check(text)
 
 
 def as_problem(problem: DocumentProblem, shown: str) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tradewright.dsl.document import StrategyDocument, ranges, shaped
 from tradewright.dsl.problem import DocumentRefused, Problem, Severity
@@ -41,6 +42,7 @@ def compiled(text: str, where: str = "") -> tuple[StrategyDocument, Program]:
     return found.document, found.program
 
 
+@lru_cache(maxsize=128)
 def check(text: str, bars: int | None = None) -> Checked:
     """Everything that is wrong with a document, and its meaning where nothing is.
 
