@@ -141,8 +141,12 @@ def import_(
         return done
 
     def show(output: Output, done: Imported) -> object:
+        from conf.strategy_kinds import is_allocation_file
+
         output.line(f"{done.file}: {'written' if done.is_written else 'is there already, the same'}")
-        output.line("tradewright trade and the schedules trade every strategy of conf/strategy, this one too")
+        traded = "tradewright trade and the schedules trade every strategy of conf/strategy, this one too"
+        backtested = "it is an allocation, which makes no signals: it is backtested, and not traded"
+        output.line(backtested if is_allocation_file(done.name) else traded)
         said = (("--allow-unsigned", allow_unsigned), ("--allow-untrusted", allow_untrusted))
         admitted = [option for option, is_given in said if is_given] + (["--key", str(key)] if key else [])
         output.next("prove what it says", "package", "verify", str(file), *admitted)
