@@ -137,6 +137,13 @@ def _(costs, days, instruments, message, parameters, prices, save, short, strate
 
 
 @app.cell(hide_code=True)
+def _(choice, lab, overrides):
+    _told = lab.not_its_own(overrides, choice)
+    mo.callout(_told, kind="info") if _told else None
+    return
+
+
+@app.cell(hide_code=True)
 def _(html_pieces, shown):
     mo.stop(bool(shown.problem), mo.callout(shown.problem, kind="warn"))
     mo.Html(html_pieces.tiles(shown.tiles))
@@ -145,6 +152,7 @@ def _(html_pieces, shown):
 
 @app.cell(hide_code=True)
 def _(html_pieces, shown):
+    mo.stop(bool(shown.problem))
     _figures = mo.Html(html_pieces.tiles(shown.verdict_tiles))
     mo.vstack([mo.md("## Verdict"), mo.callout(shown.verdict, kind="neutral"), _figures])
     return
@@ -152,24 +160,28 @@ def _(html_pieces, shown):
 
 @app.cell(hide_code=True)
 def _(shown):
+    mo.stop(bool(shown.problem))
     mo.vstack([mo.md("## What speaks against it"), mo.Html(shown.findings)])
     return
 
 
 @app.cell(hide_code=True)
 def _(shown):
+    mo.stop(bool(shown.problem))
     mo.vstack([mo.md("## Price and fills"), mo.ui.tabs(shown.prices)])
     return
 
 
 @app.cell(hide_code=True)
 def _(shown):
+    mo.stop(bool(shown.problem))
     mo.vstack([mo.md("## Equity, drawdown, exposure"), shown.account])
     return
 
 
 @app.cell(hide_code=True)
 def _(shown):
+    mo.stop(bool(shown.problem))
     _none = mo.md("The run is shorter than every window of `evaluation.windows`.")
     _trades = mo.ui.tabs(shown.excursions) if shown.excursions else mo.md("No trade was closed.")
     mo.ui.tabs({"Rolling Sharpe ratio": shown.rolling or _none, "MAE and MFE of closed trades": _trades})
@@ -178,6 +190,7 @@ def _(shown):
 
 @app.cell(hide_code=True)
 def _(shown):
+    mo.stop(bool(shown.problem))
     figures, months = mo.md(shown.texts["figures"]), mo.md(shown.texts["months"])
     fills = mo.ui.table(shown.fills, selection=None, page_size=15, show_data_types=False)
     trades = mo.ui.table(shown.trades, selection=None, page_size=15, show_data_types=False)

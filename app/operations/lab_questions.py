@@ -19,7 +19,7 @@ from app.operations.sweep import do_sweep
 from app.operations.sweep_grid import asked_sets
 from app.operations.walk_forward import fold_lines
 from conf.compose import compose
-from conf.strategy_kinds import demand_single_decisions
+from conf.strategy_kinds import demand_single_decisions, is_allocation_file
 from runtime.container import Container
 from runtime.monte_carlo import monte_carlo_of
 from runtime.walk_forward import walk_forward_sets
@@ -153,6 +153,9 @@ def answer(overrides: Sequence[str], asked: Asked, progress: Progress | None = N
     """
     if not asked.choice.instruments:
         return Answer(asked, problem="no instrument is picked: pick at least one")
+    if asked.question is not Question.ONE_ACCOUNT and is_allocation_file(asked.choice.strategy):
+        told = f"{asked.choice.strategy} decides on all instruments together, in one account"
+        return Answer(asked, problem=f"{told}: there is no {asked.question} of it, ask for {Question.ONE_ACCOUNT}")
     ways: dict[Question, Callable[[Sequence[str]], Answer]] = {
         Question.SWEEP: lambda wanted: _sweep(asked, wanted, progress),
         Question.WALK_FORWARD: lambda wanted: _walk_forward(asked, wanted, progress),
