@@ -208,7 +208,7 @@ def _(lab_questions):
 def _(lab_questions, options, overrides, strategy):
     grid = mo.ui.dictionary(
         {
-            name: mo.ui.text(text, placeholder="5,10,20 or range(5,50,5)", label=name, full_width=True)
+            name: mo.ui.text(text, placeholder="5,10 or range(5,50,5)", label=name, full_width=True)
             for name, text in lab_questions.grid_texts(overrides, strategy.value).items()
         }
     )

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 RANK, ROWS = "sharpe", 100
-VALUES = re.compile(r"[\w.,()+\- ]{1,200}", re.ASCII)
-"""Values of a parameter: numbers and ranges. Nothing that Hydra would look up elsewhere, such as the environment."""
+_VALUE = r" *(?:[\w.+\-]+|\w+\([\w.,+\- ]*\)) *"
+VALUES = re.compile(rf"(?=.{{1,200}}$){_VALUE}(?:,{_VALUE})*", re.ASCII)
+"""Values of a parameter: numbers and ranges, none empty. Nothing that Hydra would look up in the environment."""
 
 
 class Question(StrEnum):
@@ -165,7 +166,12 @@ def answer(overrides: Sequence[str], asked: Asked, progress: Progress | None = N
     try:
         return ways[asked.question]((*overrides, *asked.overrides()))
     except TradewrightError as error:
-        return Answer(asked, problem=str(error))
+        return Answer(asked, problem=_in_the_lab(str(error)))
+
+
+def _in_the_lab(problem: str) -> str:
+    """A refusal without the words of the command line."""
+    return problem.removeprefix("command line: ").replace("--where:", "Only where:")
 
 
 def keeping(given: Answer) -> Callable[[Mapping[Question, Answer]], dict[Question, Answer]]:

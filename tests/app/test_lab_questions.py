@@ -89,10 +89,12 @@ REFUSED = [
     ({"fast": "${oc.env:HOME}"}, "", "'${oc.env:HOME}' is no list of values"),
     ({"fast": "2 mode=live"}, "", "is no list of values"),
     ({"fast": "2;3"}, "", "say numbers, as 5,10,20, or a range, as range(5,50,5)"),
-    ({"fast": "many"}, "", "many"),
+    ({"fast": "many"}, "", "strategy.fast: must be a whole number from 1 to 10000 (got many)"),
+    ({"fast": "2,,3"}, "", "'2,,3' is no list of values"),
+    ({"fast": "2,3,"}, "", "'2,3,' is no list of values"),
     ({"fast": ""}, "", "no parameter has values to try"),
-    ({"fast": "2,3"}, "fast <", "--where"),
-    ({"fast": "2,3"}, "fast > 99", "--where"),
+    ({"fast": "2,3"}, "fast <", "Only where: "),
+    ({"fast": "2,3"}, "fast > 99", "Only where: "),
     ({"fast": "range(1,100000000)"}, "", "at most 1,000,000 are tried at once"),
 ]
 
