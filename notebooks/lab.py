@@ -239,25 +239,28 @@ def _(ask, folds, grid, lab_questions, picked, question, where):
 
 @app.cell
 def _(ask, choice, folds, grid, lab_questions, overrides, question, set_answers, where):
-    mo.stop(not ask.value)
-    _asked = lab_questions.Asked(question, choice, grid.value, where.value, int(folds.value))
-    with mo.status.progress_bar(total=100, title=f"{question} ...", remove_on_exit=True) as _bar:
-        _answer = lab_questions.answer(overrides, _asked, lab_questions.percent_steps(_bar.update))
-    set_answers(lab_questions.keeping(_answer))
+    if ask.value:  # no mo.stop, which fails where a reference notebook is run outside of marimo
+        _asked = lab_questions.Asked(question, choice, grid.value, where.value, int(folds.value))
+        with mo.status.progress_bar(total=100, title=f"{question} ...", remove_on_exit=True) as _bar:
+            _answer = lab_questions.answer(overrides, _asked, lab_questions.percent_steps(_bar.update))
+        set_answers(lab_questions.keeping(_answer))
     return
 
 
 @app.cell(hide_code=True)
 def _(choice, get_answers, html_pieces, question):
     answer = get_answers().get(question)
-    mo.stop(answer is None)
-    mo.stop(bool(answer.problem), mo.callout(answer.problem, kind="warn"))
-    _earlier = "These are the figures of earlier choices: run it again for those of now."
-    _parts = [mo.callout(_earlier, kind="warn")] if answer.asked.choice != choice else []
-    _figures, _findings = mo.Html(html_pieces.tiles(answer.tiles)), mo.Html(answer.findings)
-    _table = mo.ui.table(list(answer.rows), selection=None, page_size=15, show_data_types=False)
-    _parts += [mo.md(answer.note), mo.callout(answer.verdict, kind="neutral"), _figures, mo.ui.tabs(answer.pictures)]
-    mo.vstack([*_parts, _findings, mo.md(f"### {answer.title}"), _table])
+    _parts = []
+    if answer and answer.problem:
+        _parts = [mo.callout(answer.problem, kind="warn")]
+    elif answer:
+        _earlier = "These are the figures of earlier choices: run it again for those of now."
+        _parts = [mo.callout(_earlier, kind="warn")] if answer.asked.choice != choice else []
+        _figures, _pictures = mo.Html(html_pieces.tiles(answer.tiles)), mo.ui.tabs(answer.pictures)
+        _table = mo.ui.table(list(answer.rows), selection=None, page_size=15, show_data_types=False)
+        _parts += [mo.md(answer.note), mo.callout(answer.verdict, kind="neutral"), _figures, _pictures]
+        _parts += [mo.Html(answer.findings), mo.md(f"### {answer.title}"), _table]
+    mo.vstack(_parts)
     return (answer,)
 
 
