@@ -137,6 +137,13 @@ def _(costs, days, instruments, message, parameters, prices, save, short, strate
 
 
 @app.cell(hide_code=True)
+def _(choice, lab, overrides):
+    _told = lab.not_its_own(overrides, choice)
+    mo.callout(_told, kind="info") if _told else None
+    return
+
+
+@app.cell(hide_code=True)
 def _(html_pieces, shown):
     mo.stop(bool(shown.problem), mo.callout(shown.problem, kind="warn"))
     mo.Html(html_pieces.tiles(shown.tiles))
@@ -145,6 +152,7 @@ def _(html_pieces, shown):
 
 @app.cell(hide_code=True)
 def _(html_pieces, shown):
+    mo.stop(bool(shown.problem))
     _figures = mo.Html(html_pieces.tiles(shown.verdict_tiles))
     mo.vstack([mo.md("## Verdict"), mo.callout(shown.verdict, kind="neutral"), _figures])
     return
@@ -152,24 +160,28 @@ def _(html_pieces, shown):
 
 @app.cell(hide_code=True)
 def _(shown):
+    mo.stop(bool(shown.problem))
     mo.vstack([mo.md("## What speaks against it"), mo.Html(shown.findings)])
     return
 
 
 @app.cell(hide_code=True)
 def _(shown):
+    mo.stop(bool(shown.problem))
     mo.vstack([mo.md("## Price and fills"), mo.ui.tabs(shown.prices)])
     return
 
 
 @app.cell(hide_code=True)
 def _(shown):
+    mo.stop(bool(shown.problem))
     mo.vstack([mo.md("## Equity, drawdown, exposure"), shown.account])
     return
 
 
 @app.cell(hide_code=True)
 def _(shown):
+    mo.stop(bool(shown.problem))
     _none = mo.md("The run is shorter than every window of `evaluation.windows`.")
     _trades = mo.ui.tabs(shown.excursions) if shown.excursions else mo.md("No trade was closed.")
     mo.ui.tabs({"Rolling Sharpe ratio": shown.rolling or _none, "MAE and MFE of closed trades": _trades})
@@ -178,6 +190,7 @@ def _(shown):
 
 @app.cell(hide_code=True)
 def _(shown):
+    mo.stop(bool(shown.problem))
     figures, months = mo.md(shown.texts["figures"]), mo.md(shown.texts["months"])
     fills = mo.ui.table(shown.fills, selection=None, page_size=15, show_data_types=False)
     trades = mo.ui.table(shown.trades, selection=None, page_size=15, show_data_types=False)
@@ -195,7 +208,7 @@ def _(lab_questions):
 def _(lab_questions, options, overrides, strategy):
     grid = mo.ui.dictionary(
         {
-            name: mo.ui.text(text, placeholder="5,10,20 or range(5,50,5)", label=name, full_width=True)
+            name: mo.ui.text(text, placeholder="5,10 or range(5,50,5)", label=name, full_width=True)
             for name, text in lab_questions.grid_texts(overrides, strategy.value).items()
         }
     )
@@ -226,7 +239,7 @@ def _(ask, folds, grid, lab_questions, picked, question, where):
 
 @app.cell
 def _(ask, choice, folds, grid, lab_questions, overrides, question, set_answers, where):
-    if ask.value:
+    if ask.value:  # no mo.stop, which fails where a reference notebook is run outside of marimo
         _asked = lab_questions.Asked(question, choice, grid.value, where.value, int(folds.value))
         with mo.status.progress_bar(total=100, title=f"{question} ...", remove_on_exit=True) as _bar:
             _answer = lab_questions.answer(overrides, _asked, lab_questions.percent_steps(_bar.update))
@@ -236,14 +249,15 @@ def _(ask, choice, folds, grid, lab_questions, overrides, question, set_answers,
 
 @app.cell(hide_code=True)
 def _(choice, get_answers, html_pieces, question):
-    answer, _parts = get_answers().get(question), []
+    answer = get_answers().get(question)
+    _parts = []
     if answer and answer.problem:
         _parts = [mo.callout(answer.problem, kind="warn")]
     elif answer:
-        _earlier = mo.callout("These are the figures of earlier choices: run it again for those of now.", kind="warn")
+        _earlier = "These are the figures of earlier choices: run it again for those of now."
+        _parts = [mo.callout(_earlier, kind="warn")] if answer.asked.choice != choice else []
         _figures, _pictures = mo.Html(html_pieces.tiles(answer.tiles)), mo.ui.tabs(answer.pictures)
         _table = mo.ui.table(list(answer.rows), selection=None, page_size=15, show_data_types=False)
-        _parts = [_earlier] if answer.asked.choice != choice else []
         _parts += [mo.md(answer.note), mo.callout(answer.verdict, kind="neutral"), _figures, _pictures]
         _parts += [mo.Html(answer.findings), mo.md(f"### {answer.title}"), _table]
     mo.vstack(_parts)

@@ -46,9 +46,12 @@ def montecarlo(
 
 
 def _tell_paths(output: Output, reply: MonteCarloReply) -> None:
+    from tradewright.evaluation.formatting import count
+    from tradewright.evaluation.monte_carlo import trades_missed
+
     drawn, orders, fewer = reply.bootstrap, reply.shuffled, reply.missed
     blocks = f"blocks of {reply.block_bars} bars"
-    missed = f"{reply.missed_share:.0%} of the trades missed"
+    missed = f"{trades_missed(reply.missed_share, reply.trades)} of {count(reply.trades, 'trade')} missed"
     shown: list[tuple[str, str, Percentiles]] = [
         (blocks, "Sharpe ratio a year", drawn.sharpe),
         (blocks, "total return", drawn.total_return),

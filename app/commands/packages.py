@@ -43,6 +43,15 @@ def _operations() -> ModuleType:
     return packages
 
 
+def what_trades(name: str) -> str:
+    """Whether a file of ``conf/strategy`` is traded from now on, as the person who imported it is told."""
+    from conf.strategy_kinds import is_allocation_file
+
+    if is_allocation_file(name):
+        return "it is an allocation, which makes no signals: it is backtested, and not traded"
+    return "tradewright trade and the schedules trade every strategy of conf/strategy, this one too"
+
+
 def _settings(strategy: str, overrides: list[str] | None) -> Settings:
     return settings_of([*(overrides or ()), f"strategy={strategy}"])
 
@@ -142,7 +151,7 @@ def import_(
 
     def show(output: Output, done: Imported) -> object:
         output.line(f"{done.file}: {'written' if done.is_written else 'is there already, the same'}")
-        output.line("tradewright trade and the schedules trade every strategy of conf/strategy, this one too")
+        output.line(what_trades(done.name))
         said = (("--allow-unsigned", allow_unsigned), ("--allow-untrusted", allow_untrusted))
         admitted = [option for option, is_given in said if is_given] + (["--key", str(key)] if key else [])
         output.next("prove what it says", "package", "verify", str(file), *admitted)

@@ -12,7 +12,7 @@ from app.operations.study_view import StudyView
 from conf.compose import compose
 from conf.environment import options
 from conf.schema.settings import Settings
-from conf.strategy_kinds import parameters_of
+from conf.strategy_kinds import kinds, parameters_of
 from runtime.container import Container
 from runtime.research import symbols, tables, timeframe
 from strategies.base import Parameter
@@ -95,7 +95,7 @@ def lab_options(overrides: Sequence[str]) -> LabOptions:
     backtest, strategies, costs = settings.backtest, tuple(options("strategy")), tuple(options("backtest/costs"))
     known = (*symbols(settings), *settings.universe.instruments, *sorted(row.instrument for row in stored))
     lengths = {timeframe(settings), Timeframe.D1, *(row.timeframe for row in stored)}
-    in_order = sorted(lengths, key=lambda length: length.seconds)
+    in_order = [each for each in Timeframe if each in lengths or any(length.makes(each) for length in lengths)]
     return LabOptions(
         strategies=strategies,
         instruments=tuple(name for name in dict.fromkeys(known) if name in settings.instruments),
@@ -169,13 +169,33 @@ def span(overrides: Sequence[str], instruments: Sequence[str], timeframe: str) -
 
 
 def explore(overrides: Sequence[str], choice: Choice) -> StudyView:
-    """Backtest the choices; a refusal comes back as text."""
+    """Backtest the choices, an allocation in the one account that it needs; a refusal comes back as text."""
     if not choice.instruments:
         return StudyView(problem="no instrument is picked: pick at least one")
     try:
-        return StudyView(study=research.run(settings_of(overrides, choice)))
+        settings = settings_of(overrides, choice)
+        if kinds().is_allocation(settings.strategy.kind):
+            settings = settings_of((*overrides, "backtest.account=shared"), choice)
+        return StudyView(study=research.run(settings))
     except TradewrightError as error:
         return StudyView(problem=str(error))
+
+
+def not_its_own(overrides: Sequence[str], choice: Choice) -> str:
+    """What the strategy's file names and the choices overrule: its bars, its instruments; empty where they agree.
+
+    A strategy that cannot be read is told of by :func:`explore`.
+    """
+    try:
+        own = compose((*overrides, f"strategy='{choice.strategy}'")).strategy
+    except TradewrightError:
+        return ""
+    said = []
+    if own.timeframe and own.timeframe != choice.timeframe:
+        said.append(f"bars of {own.timeframe}, and these are of {choice.timeframe}")
+    if own.instruments and not set(choice.instruments) <= set(own.instruments):
+        said.append(f"{', '.join(own.instruments)}, and these are figures of {', '.join(choice.instruments)}")
+    return f"The file of {choice.strategy} names {'; it names '.join(said)}." if said else ""
 
 
 def settings_of(overrides: Sequence[str], choice: Choice) -> Settings:

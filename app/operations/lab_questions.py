@@ -19,7 +19,7 @@ from app.operations.sweep import do_sweep
 from app.operations.sweep_grid import asked_sets
 from app.operations.walk_forward import fold_lines
 from conf.compose import compose
-from conf.strategy_kinds import demand_single_decisions
+from conf.strategy_kinds import demand_single_decisions, is_allocation_file
 from runtime.container import Container
 from runtime.monte_carlo import monte_carlo_of
 from runtime.walk_forward import walk_forward_sets
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 RANK, ROWS = "sharpe", 100
-VALUES = re.compile(r"[\w.,()+\- ]{1,200}", re.ASCII)
-"""Values of a parameter: numbers and ranges. Nothing that Hydra would look up elsewhere, such as the environment."""
+_VALUE = r" *(?:[\w.+\-]+|\w+\([\w.,+\- ]*\)) *"
+VALUES = re.compile(rf"(?=.{{1,200}}$){_VALUE}(?:,{_VALUE})*", re.ASCII)
+"""Values of a parameter: numbers and ranges, none empty. Nothing that Hydra would look up in the environment."""
 
 
 class Question(StrEnum):
@@ -153,6 +154,9 @@ def answer(overrides: Sequence[str], asked: Asked, progress: Progress | None = N
     """
     if not asked.choice.instruments:
         return Answer(asked, problem="no instrument is picked: pick at least one")
+    if asked.question is not Question.ONE_ACCOUNT and is_allocation_file(asked.choice.strategy):
+        told = f"{asked.choice.strategy} decides on all instruments together, in one account"
+        return Answer(asked, problem=f"{told}: there is no {asked.question} of it, ask for {Question.ONE_ACCOUNT}")
     ways: dict[Question, Callable[[Sequence[str]], Answer]] = {
         Question.SWEEP: lambda wanted: _sweep(asked, wanted, progress),
         Question.WALK_FORWARD: lambda wanted: _walk_forward(asked, wanted, progress),
@@ -162,7 +166,12 @@ def answer(overrides: Sequence[str], asked: Asked, progress: Progress | None = N
     try:
         return ways[asked.question]((*overrides, *asked.overrides()))
     except TradewrightError as error:
-        return Answer(asked, problem=str(error))
+        return Answer(asked, problem=_in_the_lab(str(error)))
+
+
+def _in_the_lab(problem: str) -> str:
+    """A refusal without the words of the command line."""
+    return problem.removeprefix("command line: ").replace("--where:", "Only where:")
 
 
 def keeping(given: Answer) -> Callable[[Mapping[Question, Answer]], dict[Question, Answer]]:

@@ -40,12 +40,24 @@ def test_the_bench_offers_what_is_configured(overrides: tuple[str, ...]) -> None
     assert {"sma_crossover", "macd_trend"} <= set(options.strategies)
     assert options.instruments[:2] == ("BTC", "ETH")
     assert options.first.instruments == ("BTC",)
-    assert options.timeframes[0] == "1m"
+    assert options.timeframes[:2] == ("1m", "5m"), "longer bars are made of shorter ones"
     assert "ibkr_fixed" in options.costs
 
 
 def test_the_lab_starts_with_the_strategy_in_force(overrides: tuple[str, ...]) -> None:
     assert lab.lab_options((*overrides, "strategy=buy_and_hold")).first.strategy == "buy_and_hold"
+
+
+def test_what_the_choices_overrule_in_a_strategy_is_told(overrides: tuple[str, ...], choice: lab.Choice) -> None:
+    own = (*overrides, "strategy.timeframe=5m", "strategy.instruments=[ETH]")
+    told = (
+        "The file of sma_crossover names bars of 5m, and these are of 1m; it names ETH, and these are figures of BTC."
+    )
+    picked = dataclasses.replace(choice, strategy="sma_crossover", timeframe="1m", instruments=("BTC",))
+    assert lab.not_its_own(own, picked) == told
+    assert lab.not_its_own(own, dataclasses.replace(picked, timeframe="5m", instruments=("ETH",))) == ""
+    assert lab.not_its_own(overrides, picked) == ""
+    assert lab.not_its_own(overrides, dataclasses.replace(picked, strategy="no_such")) == ""
 
 
 def test_wrong_settings_leave_an_empty_bench_with_the_reason() -> None:

@@ -73,7 +73,7 @@ def crypto(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("strategy", ["sma_crossover", "equal_weight"])
 def test_all_instruments_in_one_account(crypto: tuple[str, ...], strategy: str) -> None:
-    """Also of an allocation, which the lab does not backtest otherwise."""
+    """Also of an allocation, of which these are the figures at the head of the lab too."""
     first = lab.lab_options(crypto).first
     picked = replace(first, strategy=strategy, instruments=("BTC", "ETH"), days=None)
     said = answer(crypto, Asked(Question.ONE_ACCOUNT, picked))
@@ -81,16 +81,20 @@ def test_all_instruments_in_one_account(crypto: tuple[str, ...], strategy: str) 
     assert said.note == "2 instruments, one account"
     assert set(said.pictures) == {"Equity, drawdown, exposure", "Weights over time"}
     assert {row["instrument"] for row in said.rows} == {"BTC", "ETH"}
+    if strategy == "equal_weight":
+        assert lab.explore(crypto, picked).tiles == said.tiles[:6]
 
 
 REFUSED = [
     ({"fast": "${oc.env:HOME}"}, "", "'${oc.env:HOME}' is no list of values"),
     ({"fast": "2 mode=live"}, "", "is no list of values"),
     ({"fast": "2;3"}, "", "say numbers, as 5,10,20, or a range, as range(5,50,5)"),
-    ({"fast": "many"}, "", "many"),
+    ({"fast": "many"}, "", "strategy.fast: must be a whole number from 1 to 10000 (got many)"),
+    ({"fast": "2,,3"}, "", "'2,,3' is no list of values"),
+    ({"fast": "2,3,"}, "", "'2,3,' is no list of values"),
     ({"fast": ""}, "", "no parameter has values to try"),
-    ({"fast": "2,3"}, "fast <", "--where"),
-    ({"fast": "2,3"}, "fast > 99", "--where"),
+    ({"fast": "2,3"}, "fast <", "Only where: "),
+    ({"fast": "2,3"}, "fast > 99", "Only where: "),
     ({"fast": "range(1,100000000)"}, "", "at most 1,000,000 are tried at once"),
 ]
 
@@ -114,7 +118,10 @@ def test_without_an_instrument_nothing_is_asked(house: House, choice: lab.Choice
 @pytest.mark.parametrize("question", [Question.SWEEP, Question.WALK_FORWARD, Question.MONTE_CARLO])
 def test_an_allocation_is_refused_where_it_cannot_be_asked(crypto: tuple[str, ...], question: Question) -> None:
     picked = replace(lab.lab_options(crypto).first, strategy="momentum_rotation", days=None, parameters={})
-    assert "momentum_rotation" in answer(crypto, Asked(question, picked, {"bars": "20,50"})).problem
+    for values in ({"bars": "20,50"}, {}):
+        said = answer(crypto, Asked(question, picked, values)).problem
+        assert said.startswith("momentum_rotation decides on all instruments together")
+        assert said.endswith("ask for One account")
 
 
 def test_the_values_of_the_file_are_suggested(crypto: tuple[str, ...]) -> None:

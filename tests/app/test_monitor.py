@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -307,9 +308,9 @@ def test_a_position_in_another_currency_is_converted_or_says_why_not(
     file.write_text("date,rate\n2026-11-19,1.25\n")
     (converted,) = trading.positions(rated).rows
     assert converted.value == held.quantity * held.last_price * Decimal("1.25")
-    assert converted.remark.startswith("EUR to USD at 1.25 (eur.csv, 5")
+    assert re.fullmatch(r"EUR to USD at 1\.25 \(eur\.csv, \d+(\.\d)? hours old\)", converted.remark)
     shown = monitor.monitor_view(rated).positions[0]["value"]
-    assert shown.startswith(f"{converted.value:,.2f}, EUR to USD at 1.25 (eur.csv, 5")
+    assert shown.startswith(f"{converted.value:,.2f}, EUR to USD at 1.25 (eur.csv, ")
     file.write_text("date,rate\n2026-11-10,1.25\n")
     (stale,) = trading.positions(rated).rows
     assert stale.value is None

@@ -82,7 +82,7 @@ def test_the_report_draws_the_fan(house: House, tmp_path: Path) -> None:
 
 def test_people_read_tables(house: House) -> None:
     out = say("montecarlo", *house.overrides, *SMALL).out
-    told = ("100 paths of 230 bars", "blocks of 30 bars", "10% of the trades missed", "x 3", "verdict LUCK:")
+    told = ("100 paths of 230 bars", "blocks of 30 bars", "1 of 11 trades missed", "x 3", "verdict LUCK:")
     for words in (*told, "among 20 orders of the bars"):
         assert words in out
 

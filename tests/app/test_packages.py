@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from app.commands.packages import what_trades
 from app.operations import packages
 from app.operations.packages import Admission, export, import_package, verify
 from app.operations.trading import opened_ledger
@@ -141,6 +142,12 @@ def test_a_package_proves_itself_where_nothing_is_known(desk: House, file: Path,
     with opened_ledger(trusting) as ledger:
         (row,) = [row for row in ledger.audit.entries() if row.action == "IMPORT_PACKAGE"]
     assert (row.subject, row.detail["public_key"]) == ("strategy:ma_crossover", public)
+
+
+@pytest.mark.parametrize(("name", "told"), [("momentum_rotation", "not traded"), ("sma_crossover", "this one too")])
+def test_only_what_makes_signals_is_said_to_be_traded(name: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRADEWRIGHT_CONF")  # of what ships
+    assert what_trades(name).endswith(told)
 
 
 def test_people_and_scripts_are_told(desk: House, file: Path, key: Path, public: str) -> None:

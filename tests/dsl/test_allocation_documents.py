@@ -291,6 +291,10 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"allocate": ROTATION | {"weights": "2 * 3"}},
         ["STATIC_FAIL: allocate.weights: the weights are the same for every instrument (write weights: equal)"],
     ),
+    "a slip of the word for equal weights": (
+        {"allocate": ROTATION | {"weights": "equals"}},
+        ["STATIC_FAIL: allocate.weights: there is no series or parameter 'equals' (did you mean equal?)"],
+    ),
     "weights below 0": (
         {"allocate": ROTATION | {"weights": "0 - close"}},
         [

@@ -108,7 +108,7 @@ def test_following_the_hints_repairs_within_two_rounds() -> None:
         document: dict[str, Any] | None = json.loads(planted(case["changes"]))
         for count in range(1, 4):
             errors = check(json.dumps(document)).errors
-            document = repaired(json.loads(json.dumps(document)), errors[0])
+            document = repaired(json.loads(json.dumps(document)), errors[0]) if errors else None  # warnings alone
             if document is None:
                 break
             if not check(json.dumps(document)).errors:

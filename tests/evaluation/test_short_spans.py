@@ -8,7 +8,7 @@ import pytest
 
 from tests.evaluation.accounts import Fill, account
 from tradewright.backtest.result import BacktestResult
-from tradewright.evaluation.formatting import MIN_ANNUAL_YEARS, groups, headline, plain
+from tradewright.evaluation.formatting import MIN_ANNUAL_YEARS, groups, headline, plain, years_text
 from tradewright.evaluation.risk_report import risk_report
 from tradewright.evaluation.trade_table import trade_rows
 
@@ -56,3 +56,10 @@ def test_closed_trades_are_a_table_newest_first() -> None:
 )  # fmt: skip
 def test_numbers_are_plain_digits_without_what_floats_leave(value: float, digits: int, text: str) -> None:
     assert plain(value, digits) == text
+
+
+@pytest.mark.parametrize(
+    ("years", "told"), [(0.0105, "4 days"), (0.001, "1 day"), (0.99, "362 days"), (1.0, "1.0 years")]
+)
+def test_a_span_under_a_year_is_told_in_days(years: float, told: str) -> None:
+    assert years_text(years) == told

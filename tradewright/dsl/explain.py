@@ -193,7 +193,10 @@ def _trades(program: Program, values: Mapping[str, float]) -> tuple[str, ...]:
 def _risks(document: StrategyDocument, values: Mapping[str, float]) -> tuple[str, ...]:
     rows = []
     if "size_pct" in values:
-        rows.append(f"A full position is {values['size_pct'] * 100:g}% of the equity, where sizing and gate allow it.")
+        rows.append(
+            f"In trading a full position is {values['size_pct'] * 100:g}% of the equity, where the gate allows it;"
+            " backtests and certificates take the size that backtest.sizing says."
+        )
     if "stop_loss_pct" in values:
         rows.append(f"A stop lies {values['stop_loss_pct'] * 100:g}% from the deciding close.")
     if "take_profit_pct" in values:

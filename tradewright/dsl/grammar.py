@@ -144,7 +144,7 @@ def _refusal(error: UnexpectedInput, text: str) -> Refusal:
     if isinstance(error, UnexpectedCharacters):
         return Refusal(Code.PARSE_ERROR, f"{found!r} has no meaning here", index, "remove it")
     token = str(getattr(error, "token", found))
-    near = difflib.get_close_matches(token.lower(), KEYWORDS, n=1, cutoff=0.6)
+    near = [word for word in difflib.get_close_matches(token.lower(), KEYWORDS, n=1, cutoff=0.6) if word != token]
     hint = f"did you mean {near[0]}?" if near else _expected(error)
     if getattr(getattr(error, "token", None), "type", "") == "COMPARE":
         hint = "two comparisons are joined by and: a < b and b < c"

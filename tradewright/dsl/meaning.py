@@ -223,19 +223,20 @@ class Reader:
         return typed
 
     def _whole(self, argument: Argument, node: Syntax, name: str) -> Typed:
-        """A number of bars: a whole number or a parameter that takes whole numbers alone."""
+        """A number of bars or minutes: a whole number or a parameter that takes whole numbers alone."""
         typed = self._constant(argument, node, name)
         value, least = typed.term.number, argument.least
+        unit = "minutes" if argument.name == "minutes" else "bars"
         if value is not None:
             if not value.is_integer():
                 raise Refusal(Code.STATIC_FAIL, f"{argument.name} = {value:g} is no whole number", node.start)
             if value > 10_000:
-                raise Refusal(Code.STATIC_FAIL, f"{argument.name} = {value:g} is more than 10000 bars", node.start)
+                raise Refusal(Code.STATIC_FAIL, f"{argument.name} = {value:g} is more than 10000 {unit}", node.start)
         elif not self.document.is_whole(str(typed.term.words[0])):
-            told = f"the parameter {node.text} is no whole number of bars"
+            told = f"the parameter {node.text} is no whole number of {unit}"
             raise Refusal(Code.STATIC_FAIL, told, node.start, "give it a whole value, min and max")
         elif self.document.bounds(str(typed.term.words[0])).most > 10_000:
-            told = f"the parameter {node.text} may be more than 10000 bars"
+            told = f"the parameter {node.text} may be more than 10000 {unit}"
             raise Refusal(Code.STATIC_FAIL, told, node.start, "lower its max")
         lowest = value if value is not None else self.document.bounds(str(typed.term.words[0])).least
         if lowest < least:

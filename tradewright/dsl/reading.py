@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass, field
 
 from tradewright.dsl.allocation import EQUAL, AllocationForm
@@ -62,7 +63,10 @@ class DocumentReading:
         return Problem(code=code, message=message, loc=loc, hints=hints, severity=severity)
 
     def program(self) -> Program | None:
-        """The terms of all expressions; None where one of them cannot be read."""
+        """The terms of all expressions; None where one of them cannot be read.
+
+        A parameter that nothing reads is a problem, and the program is made all the same.
+        """
         reader = Reader(self.document)
         for place, rule in enumerate(self.document.rules):
             if (term := self._term(reader, f"rules[{place}].if", rule.condition, is_boolean=True)) is not None:
@@ -73,9 +77,10 @@ class DocumentReading:
             self._price(reader, f"exits.{name}", getattr(self.document.exits, name))
         if self.document.allocate is not None:
             self._parts(reader, self.document.allocate)
-        if not self.has_errors:  # an expression that was not read may use any parameter
-            self._unused(reader)
-        return None if self.has_errors else self._made()
+        if self.has_errors:  # an expression that was not read may use any parameter
+            return None
+        self._unused(reader)  # a problem beside those of the program, which can be examined all the same
+        return self._made()
 
     def _made(self) -> Program:
         document = self.document
@@ -131,6 +136,8 @@ class DocumentReading:
             term = reader.condition(text) if is_boolean else reader.figure(text)
         except Refusal as error:
             hints = (Hint(text=error.hint),) if error.hint else ()
+            if path == "allocate.weights" and difflib.get_close_matches(text.strip().lower(), [EQUAL]):
+                hints = (Hint(text=f"did you mean {EQUAL}?", path=path, value=EQUAL),)
             self.problems.append(self.problem(str(error), path, *hints, index=error.index or 0, code=error.code))
             return None
         remedy = Hint(text="divide by a price, or compare with a number")

@@ -13,6 +13,7 @@ from tradewright.dsl.program import AllocationTerms, Program
 from tradewright.dsl.reach import Range, first_bars, ranged, values_read
 from tradewright.dsl.reading import PRICES, DocumentReading
 from tradewright.dsl.terms import FALSE, ROLLING, Op, Term, walk
+from tradewright.dsl.time_checks import time_problems
 
 MOST_VALUES = 200_000
 """Values that an expression may compute in one bar: some ten thousandths of a second."""
@@ -34,11 +35,12 @@ def examine(reading: DocumentReading, program: Program, bars: int | None) -> lis
         bars: the length of the data; None where that is not known.
     """
     if program.allocation is not None:
-        shared = _allocation(reading, program, program.allocation)
-        return [*shared, *_effort(reading, program), *_windows(reading), *_length(reading, bars)]
+        shared = list(_allocation(reading, program, program.allocation))
+        shared += [*_effort(reading, program), *time_problems(reading, program)]
+        return [*shared, *_windows(reading), *_length(reading, bars)]
     found = [*_entries_and_exits(reading, program), *_prices(reading), *_bounded_risk(reading, program)]
     found += [*_said_twice(reading, program), *_constant(reading, program), *_contradictions(reading)]
-    found += [*_effort(reading, program), *_backtested_alone(reading, program)]
+    found += [*_effort(reading, program), *_backtested_alone(reading, program), *time_problems(reading, program)]
     return [*found, *_windows(reading), *_distances(reading, program), *_length(reading, bars)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -83,6 +84,11 @@ def _volatility(metrics: Metrics) -> str:
 def annual(metrics: Metrics, text: str) -> str:
     """An annual figure, or a dash where the backtest is shorter than :data:`MIN_ANNUAL_YEARS`."""
     return text if metrics.years >= MIN_ANNUAL_YEARS else "–"
+
+
+def years_text(years: float) -> str:
+    """A span in years, in days where it is shorter than one."""
+    return f"{years:,.1f} years" if years >= 1.0 else count(math.ceil(years * DAYS_OF_YEAR), "day")
 
 
 def span_text(metrics: Metrics) -> str:

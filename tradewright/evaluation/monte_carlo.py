@@ -127,12 +127,17 @@ def shuffle_trades(returns: npt.ArrayLike, *, paths: int = PATHS, seed: int = 0)
     return _monte_carlo(series, paths, len(series), resampling.ORDER, 1.0, seed, 1.0)
 
 
+def trades_missed(share: float, trades: int) -> int:
+    """How many of so many trades a share of them is: the nearest whole number, half up."""
+    return math.floor(share * trades + 0.5)
+
+
 def miss_trades(returns: npt.ArrayLike, *, share: float = 0.1, paths: int = PATHS, seed: int = 0) -> MonteCarlo:
     """A share of the trades left out at random, the others in their order: what the result owes to a few of them.
 
     Args:
         returns: as for :func:`shuffle_trades`.
-        share: from 0 to 1; the number left out is rounded to the nearest whole one, half up.
+        share: from 0 to 1; so many are left out as :func:`trades_missed` says.
         seed: from 0 to 2^63 - 1.
 
     Raises:
@@ -141,7 +146,7 @@ def miss_trades(returns: npt.ArrayLike, *, share: float = 0.1, paths: int = PATH
     series = return_series(returns)
     if not 0.0 <= share <= 1.0:
         raise ReturnsRefused(f"a share of {share}", where="share", remedy="from 0 to 1, such as 0.1")
-    kept = len(series) - math.floor(share * len(series) + 0.5)
+    kept = len(series) - trades_missed(share, len(series))
     return _monte_carlo(series, paths, kept, resampling.SUBSET, 1.0, seed, 1.0)
 
 

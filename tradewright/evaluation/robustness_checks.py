@@ -10,7 +10,7 @@ import numpy as np
 from tradewright.evaluation.check_input import CheckInput
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.finding import Finding, Severity
-from tradewright.evaluation.formatting import count, money, percent
+from tradewright.evaluation.formatting import count, money, percent, years_text
 from tradewright.evaluation.regimes import LOOKBACK, market_periods, regime_gains
 from tradewright.evaluation.track_record import minimum_backtest_years, minimum_track_record
 
@@ -36,7 +36,7 @@ def backtest_length(case: CheckInput) -> Iterator[Finding]:
     if needed > case.active.years:
         message = (
             f"The best of {tried.told} without skill is expected to add as much to holding over"
-            f" {case.active.years:.1f} years; only from {needed:,.1f} years on it is not."
+            f" {years_text(case.active.years)}; only from {years_text(needed)} on it is not."
         )
         yield Finding("BACKTEST_TOO_SHORT", Severity.WARNING, message)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -75,7 +75,7 @@ class MonteCarloStudy:
     missed: MonteCarloSummary
     stresses: tuple[Stress, ...]
     permuted: PermutationTest | None
-    returns: Floats
+    returns: Floats = field(compare=False)
     rules: MonteCarloRules
 
     @cached_property

@@ -161,7 +161,8 @@ def _run_decisions(strategy: Strategy, panel: Panel, shared: SharedAccount) -> P
     rules, count = panel.specs[0].rules(), len(panel.names)
     if answers_with_requests(strategy.generate_signal):
         raise ConfigError(
-            f"{strategy.name} answers with order(...), whose kinds the shared account does not have",
+            f"{strategy.name} asks for orders that the shared account does not have"
+            " (order(...) in Python; stop_entry, exits.trail or max_hold_bars of a document)",
             where=WHERE,
             remedy="use backtest.account=split for it",
             code="NO_ORDER_REQUESTS",
