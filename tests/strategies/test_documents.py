@@ -120,6 +120,20 @@ def test_a_wrong_document_names_line_and_column_and_stops_nothing_else(conf: Pat
     assert "sma_crossover" in found.usable
 
 
+@pytest.mark.parametrize(
+    "written", ["? rules\n: ROWS", '"rul\\x65s": ROWS', "&x rules: ROWS", "'rules' : ROWS", "? rules\n: ROWS\n# kind:"]
+)
+def test_no_spelling_of_rules_runs_a_namesake_in_python(conf: Path, written: str) -> None:
+    """The rules would be passed over, and the strategy in Python of that name be run with the same parameters."""
+    rows = '[{if: "close > 1e9", then: buy}, {if: "close < 1", then: close}]'
+    params = "params: {fast: 10, slow: 30, size_pct: 0.05}"
+    head = f'dsl: "0.1"\nid: sma_crossover\nname: sma_crossover\ntimeframe: null\n{params}\nmetadata: {{}}\n'
+    (conf / "strategy" / "sma_crossover.yaml").write_text(head + written.replace("ROWS", rows) + "\n")
+    with pytest.raises(ConfigProblems, match=r"conf/strategy/sma_crossover\.yaml"):
+        compose(["strategy=sma_crossover"], conf)
+    assert isinstance(compose_strategies()["sma_crossover"], ConfigProblems)
+
+
 def test_a_document_in_the_wrong_file_is_told_at_its_id(conf: Path) -> None:
     (conf / "strategy" / "ma_crossover.yaml").rename(conf / "strategy" / "mine.yaml")
     with pytest.raises(ConfigProblems) as caught:
