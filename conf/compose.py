@@ -169,7 +169,7 @@ def _chosen_strategy(overrides: Sequence[str], folder: Path) -> str:
 
 def _settings_of(name: str, base: Composed | None, overrides: Sequence[str], folder: Path) -> Settings | ConfigProblems:
     path = folder / "strategy" / f"{name}.yaml"
-    if traps := _traps([path], folder):
+    if traps := _file_problems(path, display_path(path, folder)):  # also of one that was removed meanwhile
         return ConfigProblems(traps)
     if base is None or _needs_composition(path):
         settings, problems = examine((*overrides, f"strategy='{name}'"), folder)
