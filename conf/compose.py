@@ -17,7 +17,7 @@ from conf.composition import (
 )
 from conf.defaults import absent_defaults, chosen_options, stand_ins
 from conf.documents import document_problems
-from conf.environment import ROOT, conf_folder, display_path, groups, options, unread_files, yaml_files
+from conf.environment import ROOT, conf_folder, display_path, groups, odd_files, options, unread_files, yaml_files
 from conf.overrides import compose_accepted, parse, refused, with_mode_of_environment, without_strategy
 from conf.problems import ConfigProblems, Problem
 from conf.rules import TABLE_GROUPS
@@ -27,6 +27,7 @@ from conf.strategy_kinds import found_once
 from conf.validate import validate
 from conf.yaml_reader import holds, lint_yaml, load
 
+_ODD = "is no plain file, and nothing reads it; remove it, or correct what it links to"
 _UNREAD = "ends with .yml, and only files that end with .yaml are read; rename or remove it"
 
 
@@ -108,6 +109,7 @@ def check(overrides: Sequence[str] = (), folder: Path | None = None) -> list[Pro
     trapped = {path: found for path in yaml_files(folder) if (found := _traps([path], folder))}
     traps = [problem for found in trapped.values() for problem in found]
     traps += [Problem(display_path(path, folder), 0, "", "", _UNREAD) for path in unread_files(folder)]
+    traps += [Problem(display_path(path, folder), 0, "", "", _ODD) for path in odd_files(folder)]
     if not trapped.keys().isdisjoint(_files_of_no_strategy(folder)):
         return traps
     if folder / "strategy" / f"{_chosen_strategy(overrides, folder)}.yaml" in trapped:
@@ -167,7 +169,7 @@ def _chosen_strategy(overrides: Sequence[str], folder: Path) -> str:
 
 def _settings_of(name: str, base: Composed | None, overrides: Sequence[str], folder: Path) -> Settings | ConfigProblems:
     path = folder / "strategy" / f"{name}.yaml"
-    if traps := _traps([path], folder):
+    if traps := _file_problems(path, display_path(path, folder)):  # also of one that was removed meanwhile
         return ConfigProblems(traps)
     if base is None or _needs_composition(path):
         settings, problems = examine((*overrides, f"strategy='{name}'"), folder)

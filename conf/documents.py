@@ -33,7 +33,7 @@ def as_option(said: dict[str, Any]) -> dict[str, Any]:
     ``id`` is name and kind, each of ``params`` a key, and ``size_pct`` one of them. What is wrong with the document is
     told by :func:`document_problems`.
     """
-    if "kind" in said or ("rules" not in said and "allocate" not in said):
+    if not _stands_for_one(said):
         return said
     given = said.get("params")
     params = {name: _value(value) for name, value in given.items()} if isinstance(given, dict) else {}
@@ -41,6 +41,11 @@ def as_option(said: dict[str, Any]) -> dict[str, Any]:
     kept = {name: said[name] for name in _SAME if name in said}
     common = {"confidence": CONFIDENCE, "instruments": None, "timeframe": None, **kept}
     return {"name": said.get("id"), "kind": said.get("id"), "size_pct": size, **common, **params}
+
+
+def _stands_for_one(said: Mapping[str, Any]) -> bool:
+    """Whether values are those of a document."""
+    return "kind" not in said and ("rules" in said or "allocate" in said)
 
 
 def _value(given: Any) -> Any:
@@ -64,7 +69,10 @@ def document_problems(path: Path, shown: str) -> list[Problem]:
         return []
     text = path.read_text(encoding="utf-8")
     if not is_document(text):
-        return []
+        if not _stands_for_one(said := load(path)):
+            return []
+        key = next(name for name in ("rules", "allocate") if name in said)  # else a namesake in Python would be run
+        return [Problem(shown, locate(path, (key,)), key, "", f"must be written plainly, as {key}: with its values")]
     from tradewright.dsl.check import check
 
     found = check(text)

@@ -322,10 +322,20 @@ def unread_files(folder: Path) -> list[Path]:
     return sorted(_files_below(folder, ".yml"))
 
 
-def _files_below(folder: Path, ending: str, above: frozenset[str] = frozenset()) -> Iterator[Path]:
+def odd_files(folder: Path) -> list[Path]:
+    """What ends with ``.yaml`` and is neither file nor folder, as links to nowhere are, sorted, none hidden."""
+    return sorted(_files_below(folder, ".yaml", plain=False))
+
+
+def _files_below(
+    folder: Path, ending: str, above: frozenset[str] = frozenset(), *, plain: bool = True
+) -> Iterator[Path]:
     """The files with an ending, hidden ones left out, in linked folders too, which Hydra reads as any other.
 
     A link to a folder that it lies in itself is not followed.
+
+    Args:
+        plain: whether files, or what is neither file nor folder.
     """
     real = os.path.realpath(folder)
     try:
@@ -335,10 +345,11 @@ def _files_below(folder: Path, ending: str, above: frozenset[str] = frozenset())
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if entry.is_dir():
-            yield from _files_below(folder / entry.name, ending, above | {real})
-        elif entry.name.endswith(ending) and entry.is_file():
-            yield folder / entry.name
+        path = folder / entry.name
+        if os.path.isdir(path):  # an entry itself raises for a link to itself
+            yield from _files_below(path, ending, above | {real}, plain=plain)
+        elif entry.name.endswith(ending) and os.path.isfile(path) == plain:
+            yield path
 
 
 def groups(folder: Path | None = None) -> list[str]:
@@ -348,8 +359,8 @@ def groups(folder: Path | None = None) -> list[str]:
 
 
 def options(group: str, folder: Path | None = None) -> list[str]:
-    """The options of a group: the names of its files, hidden ones left out."""
-    found = (path.stem for path in ((folder or conf_folder()) / group).glob("*.yaml"))
+    """The options of a group: the names of its files; hidden ones, and what is no file, are left out."""
+    found = (path.stem for path in ((folder or conf_folder()) / group).glob("*.yaml") if path.is_file())
     return sorted(name for name in found if not name.startswith("."))
 
 

@@ -58,24 +58,31 @@ def grid(overrides: Sequence[str]) -> Grid:
 
 
 def _demand_few(moving: Sequence[Override]) -> None:
-    """Refuse a grid of more than ``MOST_SETS`` sets before it is written out.
+    """Refuse a grid of more than ``MOST_SETS`` sets, and one of none, before it is written out.
 
     Raises:
-        ConfigProblems: with the number of sets.
+        ConfigProblems: with the number of sets, or the range that holds no value or has no end.
     """
-    count = math.prod(_count(item.value()) for item in moving)
+    counts = [_count(item.value()) for item in moving]
+    for item, each in zip(moving, counts, strict=True):
+        if not 0 < each < math.inf:
+            rule = "has no values or no end: write a range from the least to the most, range(5,25,5)"
+            raise ConfigProblems([Problem(COMMAND_LINE, 0, item.key_or_group, item.input_line or "", rule)])
+    count = math.prod(counts)
     if count > MOST_SETS:
         given = " ".join(item.input_line or "" for item in moving)
         rule = f"are {count:,} sets; at most {MOST_SETS:,} are tried at once"
         raise ConfigProblems([Problem(COMMAND_LINE, 0, "", given, rule)])
 
 
-def _count(value: object) -> int:
-    """How many values a part of a sweep stands for; 1 where Hydra alone can tell."""
+def _count(value: object) -> float:
+    """How many values a part of a sweep stands for; 1 where Hydra alone can tell, infinite for a range without end."""
     if isinstance(value, ChoiceSweep):
         return len(value.list)
     if isinstance(value, RangeSweep) and value.start is not None and value.stop is not None and value.step:
-        return max(0, math.ceil((float(value.stop) - float(value.start)) / float(value.step)))
+        first, stop, step = float(value.start), float(value.stop), float(value.step)
+        count = (stop - first) / step
+        return max(0, math.ceil(count)) if math.isfinite(count) and math.isfinite(step) else math.inf
     return 1
 
 

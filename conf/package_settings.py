@@ -19,6 +19,7 @@ from conf.schema.market import BaseSettings, FilesFeedSettings, ScenarioFeedSett
 from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategySettings
 from conf.schema.settings import Settings
 from conf.yaml_reader import lint_yaml
+from strategies.documents import is_document
 from tradewright.dsl.source import read
 from tradewright.model.base import Name
 from tradewright.model.hashing import canonical_json, canonical_value
@@ -126,11 +127,15 @@ def refuse_traps(document: str) -> None:
 
     Raises:
         PackageRefused: it refers to a setting or a variable, be it in a comment (a variable that a file of the settings
-            names is kept by processes that drop all others), or has another of the traps of YAML.
+            names is kept by processes that drop all others), is not known as a document by its text, or has another of
+            the traps of YAML.
     """
     if "${" in document:
         line = document[: document.index("${")].count("\n") + 1
         what = f"line {line}: ${{...}} would refer to a setting or a variable of this machine"
+        raise refusal(PackageFault.BAD_DOCUMENT, what, DOCUMENT)
+    if not is_document(document):
+        what = "rules or allocate is not written plainly, as rules: with its values"
         raise refusal(PackageFault.BAD_DOCUMENT, what, DOCUMENT)
     with tempfile.TemporaryDirectory(prefix="tradewright-") as folder:
         path = Path(folder) / DOCUMENT

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 from conf.documents import load_option
 from conf.environment import conf_folder, documents_folder, options, own_strategies
-from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
+from conf.yaml_reader import lint_yaml
 from strategies.base import BaseAllocation, BaseStrategy, Parameter
 from strategies.discovery import Discovery, found_in, with_documents
 from strategies.documents import is_from_document
@@ -83,11 +83,11 @@ def build_strategy(kind: str, values: Mapping[str, float | str]) -> BaseStrategy
 
 def is_allocation_file(option: str) -> bool:
     """Whether a file of ``conf/strategy`` is of an allocation; one that cannot be read is told of elsewhere."""
-    try:
-        said = load_option(conf_folder() / "strategy" / f"{option}.yaml")
-    except ConfigProblems:
-        return False
-    return kinds().is_allocation(str(said.get("kind")))
+    path = conf_folder() / "strategy" / f"{option}.yaml"
+    with suppress(OSError):  # it was removed meanwhile
+        if not lint_yaml(path, option):
+            return kinds().is_allocation(str(load_option(path).get("kind")))
+    return False
 
 
 def signalling() -> list[str]:

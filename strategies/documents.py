@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import field, make_dataclass
 from pathlib import Path
+from stat import S_ISREG
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -45,15 +47,23 @@ FileStamp = tuple[str, int, int]
 
 
 def stamp(folder: Path) -> tuple[FileStamp, ...]:
-    """What tells the YAML files of a folder from what they were before."""
+    """What tells the YAML files of a folder from what they were before.
+
+    Hidden files, as editors leave them, and what is no plain file, such as a link to nowhere, are none.
+    """
+    found = []
     with os.scandir(folder) as rows:
-        found = [(row.name, row.stat()) for row in rows if row.name.endswith(".yaml")]
-    return tuple(sorted((name, status.st_mtime_ns, status.st_size) for name, status in found))
+        for row in rows:
+            if row.name.endswith(".yaml") and not row.name.startswith("."):
+                with suppress(OSError):  # it was removed meanwhile, or links to itself
+                    if S_ISREG((status := row.stat()).st_mode):
+                        found.append((row.name, status.st_mtime_ns, status.st_size))
+    return tuple(sorted(found))
 
 
 def documents_in(folder: Path) -> Iterator[Path]:
     """The documents among the YAML files of a folder, sorted; what cannot be read is none."""
-    for path in sorted(folder.glob("*.yaml")):
+    for path in (folder / name for name, *_ in stamp(folder)):
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):

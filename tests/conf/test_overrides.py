@@ -145,6 +145,9 @@ def test_good_and_bad_together_name_the_bad_alone() -> None:
         ("strategy.fast=glob(*)", "cannot be split into values"),
         ("strategy.fast=interval(0,1)", "cannot be split into values"),
         ("strategy.fast=range(1,9,0)", "cannot be split into values"),
+        ("strategy.fast=range(9,1)", "has no values or no end"),
+        ("strategy.fast=range(1,inf)", "has no values or no end"),
+        ("strategy.fast=range(1,9,nan)", "has no values or no end"),
         ("strategy.fast=1=2", "KEY=VALUE"),
     ],
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from conf.compose import check, compose, examine
+from conf.compose import check, compose, compose_strategies, examine
 from conf.environment import groups
 
 TRAP = "max_data_age_seconds: 00030"
@@ -45,6 +46,23 @@ def test_a_folder_that_holds_a_link_to_itself_is_entered_once(conf_copy: Path) -
     (conf_copy / "policy" / "again").symlink_to(conf_copy / "policy")
     (conf_copy / "risk" / "all").symlink_to(conf_copy)
     assert check((), conf_copy) == []
+
+
+def test_what_is_no_file_is_told_and_stops_nothing(conf_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links to nowhere, as an editor's lock is one, and to themselves, pipes that nobody writes to, folders."""
+    strategies = conf_copy / "strategy"
+    (strategies / "gone.yaml").symlink_to("/nowhere/at/all")
+    (strategies / "loop.yaml").symlink_to(strategies / "loop.yaml")
+    (strategies / ".#mine.yaml").symlink_to("somebody@host.1234")
+    (strategies / "folder.yaml").mkdir()
+    os.mkfifo(strategies / "pipe.yaml")
+    monkeypatch.setenv("TRADEWRIGHT_CONF", str(conf_copy))
+    odd = ["conf/strategy/gone.yaml", "conf/strategy/loop.yaml", "conf/strategy/pipe.yaml"]
+    assert [row.file for row in check((), conf_copy)] == odd
+    assert compose(["strategy=sma_crossover"], conf_copy).strategy.kind == "sma_crossover"
+    found = compose_strategies()
+    assert "sma_crossover" in found
+    assert not found.keys() & {"gone", "loop", "pipe", "folder", ".#mine"}
 
 
 @pytest.mark.parametrize(("file", "entry"), [("mode/sim.yaml", "/strategy: mine"), ("config.yaml", "strategy: mine")])

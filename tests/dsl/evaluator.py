@@ -264,6 +264,7 @@ def shares(document: StrategyDocument, instruments: Sequence[Bars], starts: Sequ
             whole += part[n][i]
         if form.score is not None and chosen:
             whole = whole * top / len(chosen)
-        return bool(ready), [total * part[n][i] / whole if n in chosen else 0.0 for n in range(len(instruments))]
+        shared = [total * (part[n][i] / whole) if n in chosen else 0.0 for n in range(len(instruments))]
+        return bool(ready) and whole < math.inf, shared
 
     return [weighed(i) for i in range(count)]

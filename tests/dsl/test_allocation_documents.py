@@ -138,6 +138,21 @@ def test_of_equal_scores_the_first_is_held_and_empty_places_stay_in_cash() -> No
     assert of(nan, nan)[0] is False
 
 
+@pytest.mark.parametrize("power", [-325, -324, -322, 0, 305, 307])
+@pytest.mark.parametrize("ranking", [{}, {"score": "close", "top": 3}, {"score": "close", "top": 1000}])
+def test_parts_of_any_size_ask_for_no_more_than_the_total(power: int, ranking: dict[str, Any]) -> None:
+    """Parts at the ends of what a number holds: their sum rounds, or has no end, and then nothing is traded."""
+    scaled = " * ".join(["close", *[f"1e{30 if power > 0 else -30}"] * (abs(power) // 30)])
+    form = {"weights": f"{scaled} * 1e{int(np.fmod(power, 30))}", "total": 0.75, "every": "bar", **ranking}
+    document, program = compiled(written(form))
+    made, instruments = lowered(program), panel(5)
+    with np.errstate(all="ignore"):
+        found = answers(made.allocate, document, tables_of(made, document, instruments))
+        assert_equal(found, shares(document, instruments, STARTS, COUNT))
+    assert all(sum(weights) <= 0.75 * (1 + 1e-12) for _, weights in found)
+    assert all(sum(weights) > 0.0 for wished, weights in found if wished), "nothing is sold for a sum without an end"
+
+
 def test_the_smallest_document_is_equal_weight() -> None:
     document, program = compiled(written({"every": "bar"}))
     made = strategy_class(document, program)
@@ -282,6 +297,13 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "the same score": (
         {"allocate": ROTATION | {"score": "close of SPY"}},
+        [
+            ("STATIC_FAIL: allocate.score: the score is the same for every instrument "
+             "(rank by the instrument's own prices, as in roc(close, 20))")
+        ],
+    ),
+    "a score of the clock alone": (
+        {"allocate": ROTATION | {"score": "minute_of_day_utc() * 2"}},
         [
             ("STATIC_FAIL: allocate.score: the score is the same for every instrument "
              "(rank by the instrument's own prices, as in roc(close, 20))")

@@ -276,6 +276,15 @@ def test_windows_within_windows_that_no_backtest_would_end_are_refused(
     assert not [each for each in shorter.errors if "values in every bar" in each.message]
 
 
+def test_many_rules_that_together_compute_too_much_are_refused() -> None:
+    """Each of them is within the limit; windows that they share count once."""
+    conditions = [f"ma(ma(close - {place} * open, 100), 300) > 1" for place in range(1, 4)]
+    for texts, where in ((conditions, ["rules"]), (conditions[:1], []), ([conditions[0], f"{conditions[0]}0"], [])):
+        rules = [{"if": text, "then": action} for text, action in zip(texts, ("buy", "sell", "hold"), strict=False)]
+        found = check(text_of(rules=[*rules, {"if": "close < open", "then": "close"}])).errors
+        assert [each.loc.path for each in found if "values in every bar" in each.message] == where
+
+
 @pytest.mark.parametrize("written", ["(100)", "((.5))", "(1e3)", "-(1)"])
 def test_formatting_makes_no_number_of_an_expression(written: str) -> None:
     for quote in ("", "'"):

@@ -17,6 +17,7 @@ from tradewright.evaluation.shared_study import shared_study
 from tradewright.evaluation.study import MetricsConfig, StudyResult
 from tradewright.evaluation.trial_count import TrialCount
 from tradewright.fills.costs import BpsCosts
+from tradewright.model.allocation import Rebalance
 
 BARS = {"A": random_bars(1, 90), "B": random_bars(2, 90).head(50), "C": random_bars(3, 90)}
 SPECS = dict.fromkeys(BARS, BacktestSpec(costs=BpsCosts(10.0)))
@@ -58,6 +59,16 @@ def test_the_weights_and_the_cash_make_the_account(tmp_path: Path) -> None:
     assert figure.data[1].y[40] > 0.2
     assert not np.any(figure.data[1].y[49:]), "it ended"
     assert "Weights over time" in done.report.html()
+
+
+@pytest.mark.parametrize(("cash", "told"), [(1.0, "in 14 bars, last on "), (100_000.0, "")])
+def test_an_allocation_without_an_order_tells_how_often_it_was_asked(tmp_path: Path, cash: float, told: str) -> None:
+    specs = dict.fromkeys(BARS, BacktestSpec(cash=cash))
+    account = SharedAccount(rebalance=Rebalance.WEEK)
+    done = shared_study(EqualWeight(), BARS, specs, account, MetricsConfig(), tmp_path)
+    found = [row.message for _, row in done.report.findings() if row.code == "NO_TRADES"]
+    assert len(found) == bool(told)
+    assert all(told in message and "the parts came to less than one lot" in message for message in found)
 
 
 def test_many_instruments_share_a_line(tmp_path: Path) -> None:

@@ -88,6 +88,30 @@ CASES: Mapping[str, tuple[Strategy, Bars, BacktestSpec, str]] = {
     "a limit out of reach": (
         Planned(buys(2, limit=50.0)), TEN, ONE, "and no bar reached the prices of its orders while they worked",
     ),
+    "a column that is never known, beside a wish": (
+        Planned(buys(2), features=(Feature("sma", (20,)),)), TEN, BacktestSpec(cash=50.0),
+        "It wanted a position in 1 bar, first on 1970-01-03, and the size came to less than one lot (1) each time",
+    ),
+    "too few units": (
+        Planned(buys(2)), TEN, BacktestSpec(sizing=FixedUnits(0.5)),
+        "and the size came to less than one lot (1) each time: the units of the sizing are too few.",
+    ),
+    "a stop at the price of the entry": (
+        Planned(buys(2, stop=100.0)), TEN, BacktestSpec(sizing=RiskPerTrade(0.01)),
+        "the stop is missing, at the price of the entry, or too far off for the cash and the risk.",
+    ),
+    "a limit that is reached, without the money": (
+        Planned(buys(2, limit=99.5)), TEN, BacktestSpec(sizing=FixedUnits(1.0), cash=50.0),
+        "and either no bar reached the prices of its orders while they worked, or the cash did not cover one lot (1)",
+    ),
+    "a limit out of reach, beside an order without size": (
+        Planned({2: act(1.0, limit=50.0), 6: act(0.4)}), TEN, ONE,
+        "and either no bar reached the prices of its orders while they worked, or the cash did not cover one lot (1)",
+    ),
+    "a limit beyond the last bar": (
+        Planned({2: act(1.0, limit=50.0), 9: act(1.0, limit=101.0)}), TEN, ONE,
+        "and no bar reached the prices of its orders while they worked.",
+    ),
     "no money": (
         Planned(buys(2)), TEN, BacktestSpec(sizing=FixedUnits(1.0), cash=50.0),
         "and the cash did not cover one lot (1) with its costs at the price of the fill.",
@@ -147,6 +171,10 @@ def test_a_decision_that_fails_uncompiled_leaves_the_cause_untold() -> None:
 def test_only_so_many_bars_are_decided_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tradewright.evaluation.untraded.MOST_BARS", 4)
     assert "none of the first 4 bars" in reason_untraded(Planned(buys(6)), TEN, ONE, 0)
+    shorts = Planned({3: act(-1.0), 6: act(1.0)})
+    assert "short positions alone, in 1 bar of the first 4 bars" in reason_untraded(shorts, TEN, ONE, 0)
+    assert "in 1 bar of the first 4 bars" in (told := reason_untraded(Planned(buys(3, 6, limit=50.0)), TEN, ONE, 2))
+    assert "either no bar reached" in told, "the orders may be those of later bars"
     assert reason_untraded(Planned({}), TEN, replace(ONE, first_bar=10), 0) == ""
 
 

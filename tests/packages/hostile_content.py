@@ -27,6 +27,7 @@ def documents() -> Iterator[Case]:
         "a moved package": "# @package _global_",
     }.items():  # fmt: skip
         yield f"a document: {name}", _with_document(f"{line}\n{TEXT}".encode()), "BAD_DOCUMENT"
+    yield "a document: no plain rules", _with_document(TEXT.replace("rules:", "? rules\n:").encode()), "BAD_DOCUMENT"
     yield "a document: no UTF-8", _with_document(b"\xff" + TEXT.encode()), "BAD_DOCUMENT"
     yield "a document of another name", _with_document(TEXT.replace("id: ma_", "id: na_").encode()), "OTHER_MEANING"
     yield (

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import conf.compose as compose_module
 from conf.compose import compose, compose_strategies
 from conf.problems import ConfigProblems
-from conf.strategy_kinds import is_allocation_file
+from conf.strategy_kinds import is_allocation_file, signalling
 from strategies.base import BaseStrategy
 from strategies.discovery import found_in, with_documents
 from strategies.documents import LIBRARY, document_class, is_document
@@ -118,6 +119,41 @@ def test_a_wrong_document_names_line_and_column_and_stops_nothing_else(conf: Pat
     found = with_documents(found_in(None), conf / "strategy")
     assert list(found.broken) == ["ma_crossover"]
     assert "sma_crossover" in found.usable
+
+
+@pytest.mark.parametrize(
+    "written", ["? rules\n: ROWS", '"rul\\x65s": ROWS', "&x rules: ROWS", "'rules' : ROWS", "? rules\n: ROWS\n# kind:"]
+)
+def test_no_spelling_of_rules_runs_a_namesake_in_python(conf: Path, written: str) -> None:
+    """The rules would be passed over, and the strategy in Python of that name be run with the same parameters."""
+    rows = '[{if: "close > 1e9", then: buy}, {if: "close < 1", then: close}]'
+    params = "params: {fast: 10, slow: 30, size_pct: 0.05}"
+    head = f'dsl: "0.1"\nid: sma_crossover\nname: sma_crossover\ntimeframe: null\n{params}\nmetadata: {{}}\n'
+    (conf / "strategy" / "sma_crossover.yaml").write_text(head + written.replace("ROWS", rows) + "\n")
+    with pytest.raises(ConfigProblems, match=r"conf/strategy/sma_crossover\.yaml"):
+        compose(["strategy=sma_crossover"], conf)
+    assert isinstance(compose_strategies()["sma_crossover"], ConfigProblems)
+
+
+@pytest.mark.parametrize(
+    "content", [b"kind: [", b"dsl: \xff", b"- 1\n", b"7\n", b"a: &a [1]\nb: *a\n", b"kind: a\nkind: b\n"]
+)
+def test_a_file_that_is_no_yaml_keeps_no_other_strategy_from_signals(conf: Path, content: bytes) -> None:
+    """The daily loop and the desk ask which strategies make signals, while somebody edits one of them."""
+    (conf / "strategy" / "half.yaml").write_bytes(content)
+    assert {"half", "ma_crossover", "sma_crossover"} <= set(signalling())
+    assert "equal_weight" not in signalling()
+    assert not is_allocation_file("nowhere")
+    assert isinstance(compose_strategies()["half"], ConfigProblems)
+
+
+@pytest.mark.usefixtures("conf")
+def test_a_file_that_goes_meanwhile_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = compose_module.options
+    monkeypatch.setattr(compose_module, "options", lambda *where: [*there(*where), "gone"])
+    found = compose_strategies()
+    assert "conf/strategy/gone.yaml: cannot be read: No such file" in str(found["gone"])
+    assert not isinstance(found["ma_crossover"], ConfigProblems)
 
 
 def test_a_document_in_the_wrong_file_is_told_at_its_id(conf: Path) -> None:

@@ -166,9 +166,12 @@ def strategy_error(
 
 
 def _document_of(strategy: Strategy | Allocation) -> str:
-    """The file of a document; its decision is made of its rules and stands in no file that a person wrote."""
+    """The file of a document; its decision is made of its rules and stands in no file that a person wrote.
+
+    One that was read from no file, as that of a package, is ``its document``.
+    """
     made = type(strategy)
-    return str(getattr(made, "place", "")) if hasattr(made, "program") else ""
+    return str(getattr(made, "place", "") or "its document") if hasattr(made, "program") else ""
 
 
 def line_in(strategy: Strategy | Allocation, error: BaseException | None = None) -> str:

@@ -98,4 +98,9 @@ def _sameness(reading: DocumentReading, terms: AllocationTerms, found: Mapping[T
 
 def _is_same(term: Term, found: Mapping[Term, Range]) -> bool:
     low, high = found[term]
-    return low == high or not any(each.op is Op.COLUMN and not each.words[1] for each in walk(term))
+    return low == high or not any(each.op is Op.COLUMN and _is_own(each) for each in walk(term))
+
+
+def _is_own(column: Term) -> bool:
+    """Whether a column tells of the instrument itself: not of another one, nor of the clock, which is that of all."""
+    return not column.words[1] and not str(column.words[0]).startswith(("session_", "weekday_", "minute_of_day_"))

@@ -93,7 +93,9 @@ class _AllocationWriter(Writer):
             yield "    total = total * top / taken"  # empty places stay in cash
         yield "if total > 0.0:"
         yield "    for n in range(len(out)):"
-        yield f"        out[n] = {self._expression(terms.total, Scope('i', terms.total))} * out[n] / total"
+        yield f"        out[n] = {self._expression(terms.total, Scope('i', terms.total))} * (out[n] / total)"
+        yield "if total == INFINITE:"  # parts without a finite sum have no shares
+        yield "    return False"
         yield "return there > 0"
 
     def _instrument(self, terms: AllocationTerms) -> Iterator[str]:

@@ -16,7 +16,7 @@ from tradewright.dsl.terms import FALSE, ROLLING, Op, Term, walk
 from tradewright.dsl.time_checks import time_problems
 
 MOST_VALUES = 200_000
-"""Values that an expression may compute in one bar: some ten thousandths of a second."""
+"""Values that all expressions together may compute in one bar: some ten thousandths of a second."""
 
 MOST_TERMS = 4_000
 """Terms of all expressions together: a thousand of them take the compiler half a minute."""
@@ -208,10 +208,13 @@ def _effort(reading: DocumentReading, program: Program) -> Iterator[Problem]:
             path = "rules" if program.allocation is None else "allocate"
             yield reading.problem(told, path, Hint(text="write fewer or shorter expressions"))
     paths = reading.terms() | ({} if quiet is None else {"params.cooldown_bars": quiet})
-    for path, term in paths.items():
-        if (needed := values_read(most, term)) > MOST_VALUES:
-            told = f"it computes {needed:.3g} values in every bar, at most {MOST_VALUES} are allowed"
-            yield reading.problem(told, path, Hint(text="shorten the windows, or do not put one into another"))
+    needs = {path: values_read(most, term) for path, term in paths.items()}
+    wide = {path: needed for path, needed in needs.items() if needed > MOST_VALUES}
+    if not wide and (together := values_read(most, *paths.values())) > MOST_VALUES:
+        wide = {"rules" if program.allocation is None else "allocate": together}
+    for path, needed in wide.items():
+        told = f"it computes {needed:.3g} values in every bar, at most {MOST_VALUES} are allowed"
+        yield reading.problem(told, path, Hint(text="shorten the windows, or do not put one into another"))
 
 
 def _plain(column: Term) -> Term:

@@ -138,7 +138,11 @@ def no_trades(case: CheckInput) -> Iterator[Finding]:
     """Nothing was bought or sold."""
     if case.metrics.fills == 0:
         orders, bars = count(case.metrics.orders, "order"), count(len(case.result.equity), "bar")
-        guess = "" if case.metrics.orders else f"No rule held, or a window is longer than the {bars}."
+        guess = (
+            ""
+            if case.metrics.orders
+            else f"No rule held, a window is longer than the {bars}, or no size came to one lot."
+        )
         message = f"Nothing was filled ({orders} sent); there is nothing to judge. {case.evidence.untraded or guess}"
         yield Finding("NO_TRADES", Severity.CRITICAL, message.rstrip())
 

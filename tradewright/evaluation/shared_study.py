@@ -19,13 +19,14 @@ from tradewright.evaluation.formatting import count as counted
 from tradewright.evaluation.formatting import money
 from tradewright.evaluation.risk_report import risk_report
 from tradewright.evaluation.study import CountTrials, MetricsConfig, StudyResult, drawings_of
-from tradewright.model.allocation import Allocation, decision_of
+from tradewright.model.allocation import Allocation, decision_of, is_allocation
 from tradewright.model.bars import Bars, Times
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Strategy
 from tradewright.store.dataset import bars_hash
 
 if TYPE_CHECKING:
+    from tradewright.backtest.panel.book import Flags
     from tradewright.backtest.panel.engine import PanelRun
     from tradewright.backtest.panel.panel import Panel
 
@@ -56,7 +57,7 @@ def shared_study(
     """
     from tradewright.backtest.panel.cache import panel_key, run_panel_cached  # the compiler is loaded only where needed
     from tradewright.backtest.panel.member_results import member_results
-    from tradewright.backtest.panel.panel import panel_of, session_days
+    from tradewright.backtest.panel.panel import deciding_bars, panel_of, session_days
 
     panel = panel_of(bars, specs)
     dated = session_days(panel, days)
@@ -69,6 +70,8 @@ def shared_study(
     }
     account = account_of(panel, run, results)
     known = pooled_validity_evidence([(evidence or {}).get(name, ValidityEvidence()) for name in panel.names])
+    if not (len(run.fills) or run.orders.sum()) and is_allocation(strategy):
+        known = replace(known, untraded=_untraded(deciding_bars(shared.rebalance or strategy.rebalance, dated), panel))
     report = risk_report(
         strategy.name,
         {TOGETHER: account},
@@ -90,6 +93,15 @@ def shared_study(
         data_hash=next(iter(hashes.values())) if len(hashes) == 1 else content_hash(list(hashes.values())),
         used_cache=used_cache,
         code_hash=code_identity(decision_of(strategy)),
+    )
+
+
+def _untraded(decides: Flags, panel: Panel) -> str:
+    """What is possible where an allocation sent no order: it is asked in few bars, and there a window may be young."""
+    last = np.datetime64(int(panel.ts[np.flatnonzero(decides)[-1]]), "ns").astype("datetime64[D]")
+    return (
+        f"It was asked for weights in {counted(int(decides.sum()), 'bar')}, last on {last}: there what it reads was not"
+        " known yet, nothing was to be held, the parts came to less than one lot, or no later bar was there."
     )
 
 
