@@ -314,7 +314,7 @@ def test_a_position_in_another_currency_is_converted_or_says_why_not(
     file.write_text("date,rate\n2026-11-10,1.25\n")
     (stale,) = trading.positions(rated).rows
     assert stale.value is None
-    assert "at most 345600 s are allowed (policy.max_rate_age_seconds)" in stale.remark
+    assert "at most 4 days are allowed (policy.max_rate_age_seconds)" in stale.remark
 
 
 def test_a_table_without_rows_names_no_columns() -> None:
