@@ -211,7 +211,7 @@ def _walk_forward(asked: Asked, overrides: Sequence[str], progress: Progress | N
     kept = "nothing was earned in sample"
     if done.efficiency is not None:
         kept = f"the Sharpe ratio out of sample is {percent(done.efficiency, 0)} of that in sample"
-    void = f"The strategy looks ahead and every figure here is void: {done.ahead}." if done.ahead else ""
+    void = research.void_text(done.ahead)
     return Answer(
         asked,
         note=void or f"{count(done.sets, 'set')} in each fold; {kept}",

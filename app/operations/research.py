@@ -168,6 +168,15 @@ def reply_of(settings: Settings, done: StudyResult, *, with_fills: bool = True) 
     )
 
 
+def void_text(ahead: str) -> str:
+    """The reason why a result is void; empty where nothing looks ahead.
+
+    Args:
+        ahead: what the look-ahead test found.
+    """
+    return f"The strategy looks ahead and every figure here is void: {ahead}." if ahead else ""
+
+
 def known_at_text(settings: Settings) -> str:
     """The moment of ``backtest.known_at`` for people; empty where there is none."""
     moment = Container(settings).known_at

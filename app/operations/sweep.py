@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.operations.data_quality import FindingLine, noteworthy
-from app.operations.research import base_timeframes, known_at_text, quoted_instruments
+from app.operations.research import base_timeframes, known_at_text, quoted_instruments, void_text
 from app.operations.sweep_grid import AskedPart, asked_parts, drawn, ranked_figures
 from runtime.container import Container
 from runtime.sweep import SweptSettings, places_of_sets, sweep_report, sweep_sets
@@ -66,8 +66,7 @@ class DoneSweep:
     @property
     def void(self) -> str:
         """The reason why the sweep is void; empty where it is not."""
-        ahead = self.result.ahead
-        return f"The strategy looks ahead and every figure here is void: {ahead}." if ahead else ""
+        return void_text(self.result.ahead)
 
 
 def sweep(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from app.operations.data_quality import FindingLine, noteworthy
-from app.operations.research import base_timeframes, known_at_text, quoted_instruments
+from app.operations.research import base_timeframes, known_at_text, quoted_instruments, void_text
 from app.operations.sweep_grid import asked_sets, ranked_figures
 from conf.schema.settings import Settings
 from runtime.container import Container
@@ -127,7 +127,7 @@ def walk_forward(
         verdict=done.report.verdict.plain(),
         config_hash=settings.config_hash,
         data=noteworthy(house.for_research, places_of_sets(house, sets)),
-        void=f"The strategy looks ahead and every figure here is void: {done.ahead}." if done.ahead else "",
+        void=void_text(done.ahead),
         made_of=base_timeframes(settings),
         known_at=known_at_text(settings),
         quotes=quoted_instruments(settings),
