@@ -100,6 +100,7 @@ def sweep(
     rank: Annotated[str, typer.Option(help="the figure to rank by; the first objective, else sharpe")] = "",
     top: Annotated[int, typer.Option(help="how many rows to show; 0 for all")] = 20,
     report: Annotated[Path | None, typer.Option(help="write heat map and distribution to this HTML file")] = None,
+    ray: Annotated[str, typer.Option(help="compute on the Ray cluster with its head at HOST:PORT")] = "",
     as_json: Json = False,
 ) -> None:
     """A grid over a strategy's parameters and its backtest's settings: its file's, or strategy.fast=5,10.
@@ -123,6 +124,7 @@ def sweep(
                     rank=rank,
                     top=top,
                     report=report,
+                    ray=ray,
                     progress=advance,
                 )
         except KeyboardInterrupt:
