@@ -25,7 +25,7 @@ from tradewright.model.errors import ConfigError, TradewrightError
 from tradewright.model.strategy import Strategy
 
 AHEAD = 4
-"""Tasks of each processor that are under way or wait for it: enough to keep it busy, and few to take back."""
+"""Tasks of each processor that are under way or wait for it: enough to keep it busy, and few to lose."""
 ATTEMPTS = 8
 """How often a task is begun again whose process or machine was lost."""
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -88,16 +88,12 @@ class RayWorkers:
             DataError, StrategyError: as ``prepare`` and what it makes.
         """
         shared, waiting = self._ray.put(prepare), dict[Any, Sequence[slice]]()
-        try:
-            for task in self._tasks(work):
-                waiting[self._run.remote(shared, task)] = task.places
-                if len(waiting) >= self._processors * AHEAD:
-                    yield from self._next(waiting)
-            while waiting:
+        for task in self._tasks(work):
+            waiting[self._run.remote(shared, task)] = task.places
+            if len(waiting) >= self._processors * AHEAD:
                 yield from self._next(waiting)
-        finally:
-            for left in waiting:
-                self._ray.cancel(left)
+        while waiting:
+            yield from self._next(waiting)
 
     def _next(self, waiting: dict[Any, Sequence[slice]]) -> Iterator[tuple[slice, Matrix]]:
         """The rows of whichever task ends first, by its blocks."""

@@ -30,6 +30,7 @@ from tradewright.backtest.spec import KernelParameters
 from tradewright.fills.slippage import SlippageTerms
 from tradewright.model.allocation import Allocate
 from tradewright.model.hashing import content_hash
+from tradewright.model.recursion import Step
 from tradewright.model.strategy import Action, GenerateSignal, OrderRequest, order
 
 Compiled = Callable[..., Any]
@@ -172,6 +173,16 @@ def look_ahead_scanner(generate_signal: GenerateSignal, features: int, params: i
     place["truncated"] = _cutter(features)
     entry = _copy(plain(lookahead_scan.scan), place, {}, _checked_part)
     entry.__qualname__ = f"scan_{digest}_{features}_{params}"
+    compiled: Compiled = njit(entry, cache=True, **CHECKED_OPTIONS)
+    return compiled
+
+
+@functools.lru_cache(maxsize=256)
+def memory_loop(loop: Callable[..., None], step: Step, features: int, arguments: int) -> Compiled:
+    """A loop of :mod:`tradewright.backtest.remembered_scan` compiled for one step, with every index checked."""
+    place = {"step": step}
+    entry = _copy(plain(loop), place, {}, _checked_part)
+    entry.__qualname__ = f"{loop.__name__}_{_stamp(code_digest(loop, place))}_{features}_{arguments}"
     compiled: Compiled = njit(entry, cache=True, **CHECKED_OPTIONS)
     return compiled
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from tradewright.indicators.arrays import IndicatorArguments, UnknownIndicator
 from tradewright.indicators.sessions import ANCHORS, CLOCKS, SESSIONS
 from tradewright.model.bars import OHLCV
+from tradewright.model.recursion import RECURSIONS
 from tradewright.model.strategy import Feature
 
 
@@ -112,6 +113,11 @@ def resolve(feature: Feature) -> Feature:
         UnknownIndicator: no such name; the nearest one is named.
         IndicatorArguments: the wrong number of arguments, or one against its rule.
     """
+    if feature.indicator in RECURSIONS:
+        if feature.source:
+            remedy = "name instrument and timeframe in the features that it reads"
+            raise IndicatorArguments("it is of the strategy's own bars", where=feature.label, remedy=remedy)
+        return feature
     lowered = feature.indicator.lower()
     name = ALIASES.get(lowered, lowered)
     if name not in INDICATORS:

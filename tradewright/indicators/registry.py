@@ -44,6 +44,7 @@ from tradewright.indicators.volume import (
     volume_weighted_mean,
 )
 from tradewright.model.bars import Bars, Floats
+from tradewright.model.recursion import RECURSIONS
 from tradewright.model.secondary import SecondarySeries, SeriesName, missing_series
 from tradewright.model.strategy import Feature
 
@@ -175,6 +176,8 @@ def columns(features: Sequence[Feature], bars: Bars, secondary: SecondarySeries 
         IndicatorArguments: the wrong number of arguments, or one against its rule.
         DataError: a feature names a series that was not read, or the series belong to other bars.
     """
+    if any(feature.indicator in RECURSIONS for feature in features):
+        return _with_recursions(features, bars, secondary)
     if not any(feature.source for feature in features):
         return _columns(features, bars)
     named = [SeriesName(*feature.source) if feature.source else None for feature in features]
@@ -185,6 +188,18 @@ def columns(features: Sequence[Feature], bars: Bars, secondary: SecondarySeries 
         made = _columns(group, bars) if name is None else _of_series(group, name, len(bars.ts), secondary)
         found |= dict(zip(places, made, strict=True))
     return tuple(found[place] for place in range(len(features)))
+
+
+def _with_recursions(features: Sequence[Feature], bars: Bars, secondary: SecondarySeries | None) -> tuple[Floats, ...]:
+    """The columns of features of which some remember, each step taken once."""
+    others = [feature for feature in features if feature.indicator not in RECURSIONS]
+    found: dict[Feature, Floats] = dict(zip(others, columns(others, bars, secondary), strict=True))
+    for feature in map(resolve, features):
+        if feature not in found:
+            recursion = RECURSIONS[feature.indicator]
+            lines = recursion.run(recursion, columns(recursion.inputs, bars, secondary), feature.arguments)
+            found |= {Feature(name, feature.arguments): line for name, line in zip(recursion.names, lines, strict=True)}
+    return tuple(found[feature] for feature in features)
 
 
 def _of_series(

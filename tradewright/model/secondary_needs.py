@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError
+from tradewright.model.recursion import with_inputs
 from tradewright.model.secondary import SeriesName
 from tradewright.model.strategy import Feature
 
@@ -58,4 +59,4 @@ class SecondaryNeeds:
 
 def needs_among(strategy: str, features: Iterable[Feature]) -> SecondaryNeeds:
     """The needs of a strategy of this name with these features."""
-    return SecondaryNeeds(strategy, {SeriesName(*each.source): each for each in features if each.source})
+    return SecondaryNeeds(strategy, {SeriesName(*each.source): each for each in with_inputs(features) if each.source})
