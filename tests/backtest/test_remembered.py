@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pytest
 
 from conf.environment import SOURCE
 from strategies.base import BaseStrategy
+from strategies.discovery import found_in
 from tests.backtest.conftest import random_bars
 from tradewright.backtest.cache import cache_key
 from tradewright.backtest.decisions import current_target, feature_values
@@ -27,7 +29,7 @@ from tradewright.model.bars import Bars, Floats
 from tradewright.model.errors import ConfigError, StrategyError
 from tradewright.model.recursion import RECURSIONS, with_inputs
 from tradewright.model.secondary_needs import needs_among
-from tradewright.model.strategy import HOLD, NAN, Action, Feature
+from tradewright.model.strategy import HOLD, NAN, Action, Feature, Strategy
 
 CLOSE = Feature("close")
 SPEC = BacktestSpec()
@@ -210,11 +212,10 @@ def test_instrument_and_timeframe_belong_to_what_it_reads() -> None:
     assert own.indicator in RECURSIONS
 
 
-def test_the_example_of_the_page_is_a_strategy() -> None:
+def test_the_example_of_the_page_is_a_strategy(tmp_path: Path) -> None:
     text = (SOURCE / "docs" / "strategies.md").read_text(encoding="utf-8")
     (code,) = [each for each in re.findall(r"```python\n(.+?)```", text, re.DOTALL) if "remembered(" in each]
-    made: dict[str, Any] = {"__name__": "ratchet"}
-    exec(compile(code, "ratchet.py", "exec"), made)
-    bars = random_bars(4, 400)
-    assert look_ahead(made["Ratchet"](), bars) == ()
-    assert len(run(made["Ratchet"](), bars, SPEC).trades) > 3
+    (tmp_path / "ratchet.py").write_text(code, encoding="utf-8")
+    made, bars = cast("Strategy", found_in(tmp_path).build("ratchet", {"width": 2.5})), random_bars(4, 400)
+    assert look_ahead(made, bars) == ()
+    assert len(run(made, bars, SPEC).trades) > 3
