@@ -10,7 +10,7 @@ from conf.environment import in_project
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.currencies import conversion_of
+from runtime.currencies import conversion_of, fee_conversion_of
 from runtime.exchange_rates import account_currency
 from runtime.feeds import look_back_bars, scenario, scenario_end, stored_timeframes
 from runtime.secondary_series import series_of_strategy, series_read
@@ -134,8 +134,9 @@ def terms(house: Container, length: Timeframe, *, lenient: bool = False) -> Term
 
     def of(item: InstrumentBars) -> BacktestSpec:
         known = conversion_of(house, item, length, lenient=lenient)
+        fees = fee_conversion_of(house, item, length, lenient=lenient)
         plain = spec(house.settings, item.instrument, item.kind)
-        return replace(plain, conversion=known, secondary=item.secondary, actions=item.actions)
+        return replace(plain, conversion=known, fee_conversion=fees, secondary=item.secondary, actions=item.actions)
 
     return of
 
@@ -301,7 +302,7 @@ def note_use(
         reading,
         {symbol: (item.bars.ts, item.data_hash) for symbol, item in read.items()},
         detail={**detail, "config_hash": house.settings.config_hash},
-        origins=[each.conversion.origin for each in priced if each.conversion is not None],
+        origins=[known.origin for each in priced for known in each.conversions],
         others=series_read(read.values(), reading.timeframe),
     )
 

@@ -117,8 +117,9 @@ def _of_quotes(read: Iterable[InstrumentBars]) -> dict[str, str]:
 
 def _exchange_rates(priced: Mapping[str, BacktestSpec]) -> dict[str, str]:
     """The conversions in words; nothing where all is in one currency."""
-    told = (f"{name}: {each.conversion.stated()}" for name, each in priced.items() if each.conversion is not None)
-    text = "; ".join(told)
+    told = [f"{name}: {each.conversion.stated()}" for name, each in priced.items() if each.conversion is not None]
+    charged = {each.fee_conversion.exchange: None for each in priced.values() if each.fee_conversion is not None}
+    text = "; ".join((*told, *(f"fees: {each}" for each in charged)))
     return {"exchange rates": text} if text else {}
 
 

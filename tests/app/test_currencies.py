@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,14 +22,16 @@ from runtime.rehearsal import run_rehearsal
 from runtime.research import newest_signals
 from runtime.sweep import SweptSettings, sweep_sets
 from tests.app.test_session_days import rows
-from tradewright.backtest.sizing import FixedCash
+from tradewright.backtest.sizing import FixedCash, FixedUnits
+from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.study import StudyResult
-from tradewright.fills.costs import NoCosts
+from tradewright.fills.costs import NoCosts, PerShareCosts
 from tradewright.model.bars import BarKind, PriceView, Timeframe
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.policy.exchange_rate import ExchangeRate
+from tradewright.research.terms_in_words import terms_in_words
 from tradewright.store.uses import Uses
 
 D1 = Timeframe.D1
@@ -234,6 +237,66 @@ def test_the_reply_names_the_currency_and_vectorbt_books_what_it_can(own: Settin
         research.write_full_report(alone, done, tmp_path)
 
 
+DOLLARS = PerShareCosts(0.005, 1.0, 0.005, currency="USD")
+
+
+def in_euros(settings: Settings, **terms: object) -> Settings:
+    """An account in euro with a share in euro, whose fees are a price list in dollars."""
+    euro = settings.model_copy(update={"policy": settings.policy.model_copy(update={"currency": "EUR"})})
+    return with_terms(euro, instruments=("SAP",), costs=DOLLARS, sizing=FixedUnits(100.0), **terms)
+
+
+def test_fees_are_exchanged_at_the_rate_of_their_fill(own: Settings) -> None:
+    """100 shares cost a dollar: 0.8 EUR of it at 1.25 USD per EUR, and 0.5 EUR at 2."""
+    euro = in_euros(own)
+    bring(euro, "SAP", 100, 100)
+    bring(euro, "EURUSD", 1.25, 2.0)
+    done = research.run(euro)
+    assert done.results["SAP"].fills["fee"].tolist() == pytest.approx([0.8, 0.5])
+    assert done.metrics.net_profit == pytest.approx(-1.3)
+    assert done.report.facts["exchange rates"] == "fees: USD to EUR by 1/EURUSD 1d"
+    (use,) = Uses(Path(euro.storage.root)).all()
+    assert [row.instrument for row in use.series] == ["SAP", "EURUSD"], "a corrected rate touches it too"
+    stated = terms_in_words(BacktestSpec(costs=DOLLARS, currency="EUR"), PriceView.RAW, None, is_allocation=False)
+    assert stated["fees"] == "0.005 USD a unit, at least 1 USD an order, at most 0.5% of its value"
+    assert not research.run(in_euros(own, rates={"USD": str(_constant(own, "usd.csv"))})).used_cache, "other rates"
+
+
+def _constant(settings: Settings, name: str) -> Path:
+    file = Path(settings.storage.root).parent / name
+    file.write_text("date,rate\n" + "".join(f"{day},0.8\n" for day in ("2024-01-01", *DAYS)))
+    return file
+
+
+def test_fees_without_rates_are_refused_and_never_taken_one_to_one(own: Settings) -> None:
+    bring(in_euros(own), "SAP", 100, 110)
+    with pytest.raises(ConfigError) as refused:
+        research.run(in_euros(own))
+    assert str(refused.value) == (
+        "backtest.costs.currency, policy.currency=EUR: fees are charged in USD, the account is in EUR, and there are "
+        "no rates between them (import bars of EURUSD, or name a file of EUR per USD: backtest.rates.USD=FILE.csv)"
+    )
+    assert len(research.run(in_euros(with_terms(own), rates={"USD": str(_constant(own, "usd.csv"))})).results) == 1
+    file = ("policy.currency=EUR", "backtest/costs=ibkr_fixed", "backtest.rates.USD=usd.csv")
+    assert compose(file).backtest.costs.currency == "USD"
+
+
+def test_the_simulated_venue_charges_what_the_backtest_does(own: Settings) -> None:
+    """At the open of each bar: the rate of the day before, whether it is in the newest bars of the pair or not."""
+    euro = in_euros(own)
+    bring(euro, "SAP", 100, 100)
+    bring(euro, "EURUSD", 1.25, 2.0)
+    fills = research.run(euro).results["SAP"].fills
+    with Container(euro) as house:
+        charged, opens = house.surroundings.fee_rate, house.bar_store.read("SAP", D1)["ts"]
+        assert charged is not None
+        for fill, at in ((fills[0], opens[1]), (fills[1], opens.iloc[-1] + pd.Timedelta(days=30))):
+            assert float(charged(at.to_pydatetime(warn=False))) == pytest.approx(fill["fee"])
+        assert float(charged(opens[0].to_pydatetime(warn=False) - timedelta(days=900))) == pytest.approx(0.8)
+    with Container(own) as house:
+        assert house.surroundings.fee_rate is None
+
+
 def test_accounts_in_several_currencies_are_not_added_up(own: Settings) -> None:
     bring(own, "TEST", 100, 90)
     dollars = study(own, "TEST").account
@@ -261,7 +324,10 @@ def test_a_daily_row_that_starts_with_no_session_is_no_rate(own: Settings) -> No
 
 @pytest.mark.parametrize(
     ("currency", "rule"),
-    [("USD", "is for the account's own currency"), ("JPX", "is for a currency that no instrument is in")],
+    [
+        ("USD", "is for the account's own currency"),
+        ("JPX", "is for a currency that neither instruments nor backtest.costs are in"),
+    ],
 )
 def test_a_file_of_rates_that_nothing_reads_is_refused(currency: str, rule: str) -> None:
     with pytest.raises(ConfigProblems) as caught:
