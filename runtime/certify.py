@@ -34,8 +34,7 @@ def certificate_of(
 
     Costs, slippage, sizing, fills and the view of prices are those of the settings; instruments, span and exchange
     rates are not, since the markets are synthetic and all money in them is the account's, the amounts of fees too. An
-    allocation has a shared account whatever ``backtest.account``
-    says.
+    allocation has a shared account whatever ``backtest.account`` says.
 
     Args:
         limits: in the place of those of the strategy and the settings.

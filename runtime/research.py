@@ -11,7 +11,7 @@ from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.currencies import conversion_of, fee_conversion_of
-from runtime.exchange_rates import account_currency
+from runtime.exchange_rates import account_currency, fee_currency
 from runtime.feeds import look_back_bars, scenario, scenario_end, stored_timeframes
 from runtime.secondary_series import series_of_strategy, series_read
 from runtime.uses import Reading, begin_reading, record_use
@@ -244,15 +244,21 @@ DAYS = 365
 """The calendar days of a year."""
 
 
-def trial_recorder(house: Container, read: Mapping[str, InstrumentBars]) -> TrialRecorder:
+def trial_recorder(
+    house: Container, read: Mapping[str, InstrumentBars], priced: Mapping[str, BacktestSpec]
+) -> TrialRecorder:
     """What counts the trials of the strategy in force on its bars."""
     settings, length = house.settings, timeframe(house.settings)
     backtest = settings.backtest.model_copy(update={"timeframe": None})  # that of the bars is told by itself
+    plain = backtest.model_dump(mode="json")
+    if fee_currency(settings) is None:  # said or not, it is the account's
+        plain["costs"].pop("currency", None)
     if backtest.account == "shared":  # the order of the instruments decides who comes first
-        terms_hash = content_hash([backtest.model_dump(mode="json"), list(read)])
+        terms_hash = content_hash([plain, list(read)])
     else:
-        terms_hash = content_hash(backtest.model_dump(mode="json", exclude={"instruments", "account", "shared"}))
-    return TrialRecorder(Trials(house.root), SystemClock().now, read, length, terms_hash, settings.config_hash)
+        left_out = ("instruments", "account", "shared")
+        terms_hash = content_hash({name: value for name, value in plain.items() if name not in left_out})
+    return TrialRecorder(Trials(house.root), SystemClock().now, read, priced, length, terms_hash, settings.config_hash)
 
 
 def look_ahead(house: Container, read: Mapping[str, InstrumentBars]) -> dict[str, LookAheadEvidence]:

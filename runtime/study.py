@@ -84,7 +84,7 @@ def run_study(house: Container) -> StudyResult:
         house.cache_folder / "backtests",
         facts=facts,
         look_ahead=tested,
-        count=trial_recorder(house, read).of_study(house.tested),
+        count=trial_recorder(house, read, priced).of_study(house.tested),
         bases=bases,
         others={symbol: others_of(house, item, length) for symbol, item in read.items()},
         rules=settings.quality,

@@ -111,7 +111,7 @@ def sweep_inputs(
     )
     measured = measures(house.settings, [each.instrument for each in read.values()], against)
     running = house.cache_folder / "sweeps"
-    rules = SweepRules(rank, measured, trial_recorder(house, read), evidence_kept(house), running)
+    rules = SweepRules(rank, measured, trial_recorder(house, read, priced), evidence_kept(house), running)
     return SweepInputs(house, read, priced, rules, known)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 
 from app.operations import research
 from app.operations.importing import Source, import_bars
+from app.operations.trials import evaluations
 from conf.compose import compose
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
@@ -19,16 +20,18 @@ from runtime.container import Container
 from runtime.currencies import rate_series
 from runtime.exchange_rates import newest_rates
 from runtime.rehearsal import run_rehearsal
-from runtime.research import newest_signals
+from runtime.research import newest_signals, trial_recorder
 from runtime.sweep import SweptSettings, sweep_sets
 from tests.app.test_session_days import rows
 from tradewright.backtest.sizing import FixedCash, FixedUnits
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.catalog.trials import Trials
 from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.study import StudyResult
 from tradewright.fills.costs import NoCosts, PerShareCosts
 from tradewright.model.bars import BarKind, PriceView, Timeframe
 from tradewright.model.errors import ConfigError, DataError
+from tradewright.model.hashing import content_hash
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.policy.exchange_rate import ExchangeRate
 from tradewright.research.terms_in_words import terms_in_words
@@ -153,6 +156,41 @@ def test_an_edited_file_is_another_result(rated: Settings, tmp_path: Path) -> No
     (tmp_path / "jpy.csv").write_text(text)
     assert not study(rated, "ETHJPY").used_cache
     assert study(rated, "ETHJPY").used_cache
+
+
+def test_a_replaced_file_is_another_trial_and_the_old_one_tells_its_rates(rated: Settings, tmp_path: Path) -> None:
+    alone = with_terms(rated, instruments=("ETHJPY",))
+    study(alone, "ETHJPY")
+    study(alone, "ETHJPY", end=date(2024, 2, 20))
+    file = tmp_path / "jpy.csv"
+    file.write_text(file.read_text().replace(",0.01", ",0.0125"))
+    study(alone, "ETHJPY")
+    study(alone, "ETHJPY")
+    first, shorter, other, again = Trials(Path(rated.storage.root)).all()
+    assert [line.added for line in (first, shorter, other, again)] == [1, 1, 1, 0], "another end is a trial of its own"
+    assert len({line.facts.data_hash for line in (first, shorter, other)}) == 3
+    (used,), (later,) = first.facts.rates, other.facts.rates
+    assert (used.instrument, used.use, used.source, used.target) == ("ETHJPY", "prices", "JPY", "USD")
+    assert used.origin == later.origin == "jpy.csv"
+    assert used.fingerprint != later.fingerprint
+    told = [row.rates for row in evaluations(rated, 0)]
+    assert told[0] == f"JPY to USD by jpy.csv [{used.fingerprint[:8]}]"
+    assert told[2] == f"JPY to USD by jpy.csv [{later.fingerprint[:8]}]"
+    bring(rated, "TEST", 100, 90)
+    study(rated, "TEST")
+    assert (Trials(Path(rated.storage.root)).all()[-1].facts.rates, evaluations(rated, 1)[0].rates) == ((), "")
+
+
+def test_a_named_currency_of_fees_that_is_the_accounts_is_no_other_trial(own: Settings) -> None:
+    """What was recorded before fees had one stays what it was."""
+    said, unsaid = (with_terms(own, costs=PerShareCosts(0.01, currency=currency)) for currency in ("USD", None))
+    one, other = (trial_recorder(Container(each), {}, {}).terms for each in (said, unsaid))
+    before = unsaid.backtest.model_copy(update={"timeframe": None}).model_dump(mode="json")
+    assert "currency" not in before["costs"]
+    kept = {name: value for name, value in before.items() if name not in ("instruments", "account", "shared")}
+    assert one == other == content_hash(kept)
+    euro = with_terms(own, costs=PerShareCosts(0.01, currency="EUR"))
+    assert trial_recorder(Container(euro), {}, {}).terms != one
 
 
 def test_without_rates_every_road_refuses_and_says_what_to_bring(own: Settings) -> None:

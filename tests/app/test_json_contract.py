@@ -194,7 +194,7 @@ CONTRACT: dict[str, Any] = {
     "package list": {"saved": []},
     "trials": {
         "trials": [
-            {"at": TEXT, "source": TEXT, "strategy": TEXT, "bars": TEXT, "trials": int, "added": int,
+            {"at": TEXT, "source": TEXT, "strategy": TEXT, "bars": TEXT, "rates": str, "trials": int, "added": int,
              "effective": NUMBER, "so_far": int},
         ],
     },

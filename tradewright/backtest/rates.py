@@ -73,7 +73,12 @@ class Conversion:
     @property
     def exchange(self) -> str:
         """The two currencies and where the rates come from, in words."""
-        return f"{self.quote} to {self.account} by {self.origin}"
+        return f"{self.pair} by {self.origin}"
+
+    @property
+    def pair(self) -> str:
+        """The two currencies in words."""
+        return f"{self.quote} to {self.account}"
 
 
 def conversion(
