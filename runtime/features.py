@@ -6,6 +6,7 @@ from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.research import assumed_spread, feature_settings
+from tradewright.calendars.session_hours import session_hours
 from tradewright.indicators.feature_set import FeatureSet
 from tradewright.indicators.features import FeatureSnapshot, feature_snapshot, feature_table
 from tradewright.model.bars import BarKind, Timeframe
@@ -25,6 +26,7 @@ def feature_sets(settings: Settings, instrument: Instrument, kind: BarKind) -> d
             row.timeframe or settings.universe.timeframe,
             tuple(Feature(each.indicator, each.arguments) for each in row.columns),
             assumed_spread(instrument, kind),
+            session_hours(instrument, row.timeframe or settings.universe.timeframe),
         )
         for name, row in settings.features.sets.items()
     }

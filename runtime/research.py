@@ -18,6 +18,7 @@ from runtime.uses import Reading, begin_reading, record_use
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.spec import BacktestSpec, Sessions
 from tradewright.calendars.registry import calendar_of
+from tradewright.calendars.session_hours import session_hours
 from tradewright.catalog.trials import Trials
 from tradewright.evaluation.benchmark import Benchmark
 from tradewright.evaluation.equity_curve import Sampling
@@ -366,4 +367,5 @@ def feature_settings(settings: Settings, instrument: Instrument, kind: BarKind) 
             for row in chosen.sessions
         ),
         extra=tuple(Feature(row.indicator, row.arguments) for row in chosen.extra),
+        hours=session_hours(instrument, settings.universe.timeframe),
     )

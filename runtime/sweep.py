@@ -93,7 +93,7 @@ def sweep_inputs(
     house, length = house.for_research, timeframe(house.settings)
     known = kinds()
     needs = needs_of(islice(_made(known, chosen, sets), 1))
-    if needs.features:  # those of a strategy that reads its own bars alone are none, whatever its parameters
+    if needs.any:  # those of a strategy that reads its own bars alone are none, whatever its parameters
         needs = needs_of(_made(known, chosen, sets))
     picked = selection(house)
     others = needs.places(length, [each.symbol for each in picked.instruments])
