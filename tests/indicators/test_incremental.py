@@ -22,7 +22,7 @@ from tradewright.model.strategy import Feature
 
 SIZE = 420
 SETTINGS = FeatureSettings(rank=60, slope=20, divergence_lookback=30, recent_volume=5, usual_volume=40)
-SET = FeatureSet("all", "1", Timeframe.H1, tuple(FEATURES), fallback_spread_bps=2.0)
+SET = FeatureSet("all", "1", Timeframe.H1, tuple(FEATURES), fallback_spread_bps=2.0, hours=UTC_HOURS)
 
 
 @st.composite
