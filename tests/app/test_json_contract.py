@@ -48,7 +48,7 @@ EXECUTION = {
     "fee": NUMBER, "fee_currency": TEXT,
 }  # fmt: skip
 ORDER = {
-    "attempt": ATTEMPT, "state": TEXT, "order_state": TEXT, "filled": NUMBER, "average_price": NUMBER, "fees": NUMBER,
+    "attempt": ATTEMPT, "state": TEXT, "order_state": TEXT, "filled": NUMBER, "average_price": NUMBER, "fees": {"USD": NUMBER},
     "since": Moment, "reason": TEXT, "perm_ids": [int], "executions": [EXECUTION],
     "events": [{"ref": TEXT, "state": TEXT, "reason": TEXT, "at": Moment}],
 }  # fmt: skip
