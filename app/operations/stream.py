@@ -104,7 +104,8 @@ def stream_bars(settings: Settings, symbols: Sequence[str], bars: int | None, un
             texts = [None if price is None else str(price) for price in prices]
             counts = (row.added, row.revised, row.refused, row.made, row.questions)
             recent = [_streamed(tick) for tick in told.recent.get(symbol, ())]
-            series.append(StreamedSeries(symbol, str(timeframe), *counts, newest, *texts, recent))
+            bid, ask, last = texts
+            series.append(StreamedSeries(symbol, str(timeframe), *counts, newest, bid, ask, last, recent))
         figures = (told.bars, told.ticks, told.losses, told.unread, told.late, told.outside)
         return StreamReply(settings.feed.kind, *figures, series)
 
