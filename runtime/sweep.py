@@ -94,7 +94,7 @@ def sweep_inputs(
     house, length = house.for_research, timeframe(house.settings)
     known = kinds()
     needs = needs_of(islice(_made(known, chosen, sets), 1))
-    if needs.features:  # those of a strategy that reads its own bars alone are none, whatever its parameters
+    if needs.any:  # those of a strategy that reads its own bars alone are none, whatever its parameters
         needs = needs_of(_made(known, chosen, sets))
     picked = selection(house)
     others = needs.places(length, [each.symbol for each in picked.instruments])
@@ -112,7 +112,7 @@ def sweep_inputs(
     )
     measured = measures(house.settings, [each.instrument for each in read.values()], against)
     running = house.cache_folder / "sweeps"
-    rules = SweepRules(rank, measured, trial_recorder(house, read), evidence_kept(house), running)
+    rules = SweepRules(rank, measured, trial_recorder(house, read, priced), evidence_kept(house), running)
     return SweepInputs(house, read, priced, rules, known)
 
 

@@ -166,7 +166,16 @@ def trials(
             output.line("no trial is recorded yet: a backtest, a sweep, a walk-forward or the lab makes one")
         header = ("when", "by", "strategy", "bars", "sets", "new", "independent", "on these bars so far")
         rows = [
-            (row.at, row.source, row.strategy, row.bars, row.trials, row.added, f"{row.effective:.1f}", row.so_far)
+            (
+                row.at,
+                row.source,
+                row.strategy,
+                "; ".join(filter(None, (row.bars, row.rates))),
+                row.trials,
+                row.added,
+                f"{row.effective:.1f}",
+                row.so_far,
+            )
             for row in found
         ]
         output.table("trials", header, rows)

@@ -63,7 +63,7 @@ def walked(
     if other is not None:
         tables["ETH"] = InstrumentBars(BTC.model_copy(update={"symbol": "ETH"}), other)
     now = datetime(2026, 1, 2, tzinfo=UTC)
-    recorder = TrialRecorder(Trials(folder), lambda: now, tables, Timeframe.D1, "terms", "settings")
+    recorder = TrialRecorder(Trials(folder), lambda: now, tables, {}, Timeframe.D1, "terms", "settings")
     rules = SweepRules(rank, MEASURES, recorder, Artefacts(folder / "look_ahead"), running)
     grounds = Grounds(Timeframe.D1, {}, SHIPPED, {"strategy": "sma_crossover"})
     return walk_forward(make, SETS, tables, lambda _item: spec, rules, folds, grounds)

@@ -77,6 +77,7 @@ class Shape(NamedTuple):
     ACTIONS: bool = False
     SLIPPAGE: bool = False
     CONVERSION: bool = False
+    FEE_RATES: bool = False
 
 
 def shape_of(rules: KernelParameters, market: BarArrays) -> Shape:
@@ -87,6 +88,7 @@ def shape_of(rules: KernelParameters, market: BarArrays) -> Shape:
         ACTIONS=len(market.actions) > 0,
         SLIPPAGE=slips,
         CONVERSION=len(market.rate_open) > 0,
+        FEE_RATES=len(market.fee_open) > 0,
     )
 
 
@@ -133,9 +135,9 @@ def _simulator(generate_signal: GenerateSignal, features: int, params: int, shap
     return compiled
 
 
-def allocation_simulator(allocate: Allocate, *, actions: bool = False) -> Compiled:
+def allocation_simulator(allocate: Allocate, *, actions: bool = False, fee_rates: bool = False) -> Compiled:
     """:func:`~tradewright.backtest.panel.allocation_kernel.simulate_allocation` compiled for one allocation."""
-    return _allocation_simulator(allocate, Shape(ACTIONS=actions, SLIPPAGE=True, CONVERSION=True))
+    return _allocation_simulator(allocate, _panel_shape(actions, fee_rates))
 
 
 @functools.lru_cache(maxsize=256)
@@ -144,9 +146,15 @@ def _allocation_simulator(allocate: Allocate, shape: Shape) -> Compiled:
     return _entry(entry, place, code_digest(entry, place))
 
 
-def panel_simulator(generate_signal: GenerateSignal, features: int, *, actions: bool = False) -> Compiled:
+def panel_simulator(
+    generate_signal: GenerateSignal, features: int, *, actions: bool = False, fee_rates: bool = False
+) -> Compiled:
     """:func:`~tradewright.backtest.panel.decision_kernel.simulate_decisions` compiled for one strategy."""
-    return _panel_simulator(generate_signal, features, Shape(ACTIONS=actions, SLIPPAGE=True, CONVERSION=True))
+    return _panel_simulator(generate_signal, features, _panel_shape(actions, fee_rates))
+
+
+def _panel_shape(actions: bool, fee_rates: bool) -> Shape:
+    return Shape(ACTIONS=actions, SLIPPAGE=True, CONVERSION=True, FEE_RATES=fee_rates)
 
 
 @functools.lru_cache(maxsize=256)

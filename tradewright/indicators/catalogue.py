@@ -10,6 +10,7 @@ from tradewright.indicators.arrays import IndicatorArguments, UnknownIndicator
 from tradewright.indicators.sessions import ANCHORS, CLOCKS, SESSIONS
 from tradewright.model.bars import OHLCV
 from tradewright.model.recursion import RECURSIONS
+from tradewright.model.session_hours import OWN
 from tradewright.model.strategy import Feature
 
 
@@ -98,6 +99,8 @@ INDICATORS: dict[str, tuple[Argument, ...]] = {
     **dict.fromkeys((f"{line}_{anchor.name}" for line in OPENING_RANGE for anchor in ANCHORS), (Argument("minutes"),)),
     **dict.fromkeys((f"vwap_{anchor.name}" for anchor in ANCHORS), ()),
     **dict.fromkeys((f"{level}_{anchor.name}" for level in PIVOTS for anchor in ANCHORS), ()),
+    **dict.fromkeys((f"{line}{OWN}" for line in OPENING_RANGE), (Argument("minutes"),)),
+    **dict.fromkeys((f"{name}{OWN}" for name in ("vwap", *PIVOTS)), ()),
 }
 """Name of every indicator -> its arguments, all of them mandatory."""
 
