@@ -34,6 +34,8 @@ class PinnedConfig:
     sources: str
     without_strategy: bool = False
     """Whether it serves assets that belong to no strategy, so that a wrong strategy file does not stop it."""
+    strategy: str = ""
+    """The strategy whose assets it serves, whatever the root file chooses; empty for the one that that chooses."""
 
     @classmethod
     def of(cls, overrides: tuple[str, ...]) -> PinnedConfig:
@@ -60,7 +62,9 @@ class PinnedConfig:
         """Every strategy file under the same overrides, or its problems, by name."""
         before = digest_of_sources()
         return {
-            name: cls((*overrides, f"strategy='{name}'"), made, before) if isinstance(made, Settings) else made
+            name: cls((*overrides, f"strategy='{name}'"), made, before, strategy=name)
+            if isinstance(made, Settings)
+            else made
             for name, made in compose_strategies(overrides).items()
         }
 
@@ -83,7 +87,14 @@ class PinnedConfig:
         """
         if digest_of_sources() == self.sources:
             return self.settings
-        return _of_no_strategy(self.overrides) if self.without_strategy else compose(self.overrides)
+        if self.without_strategy:
+            return _of_no_strategy(self.overrides)
+        if not self.strategy:
+            return compose(self.overrides)
+        made = compose_strategies(self.overrides, names=(self.strategy,))[self.strategy]
+        if isinstance(made, ConfigProblems):
+            raise made
+        return made
 
     def verified(self, context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Settings:
         """The settings, verified to be those with which the run was launched.

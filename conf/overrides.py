@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, RangeSweep
 from hydra.errors import ConfigCompositionException, HydraException
 
 from conf.composition import (
@@ -222,7 +222,7 @@ def _explained(item: Override, error: Exception, accepted: Sequence[Override], f
     known = options(key, folder) if key in groups(folder) else []
     if known and value not in known:
         return Problem(place, 0, key, value, _one_of(known), nearest(value, known))
-    if known and value != NONE:
+    if known and value != NONE and item.type is OverrideType.CHANGE:
         return option_problem(folder, key, value, error)
     if isinstance(error, ConfigCompositionException):
         unknown = _unknown_key(key, item.value(), composed(accepted, folder).tree, folder)

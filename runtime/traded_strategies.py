@@ -18,13 +18,14 @@ from conf.environment import conf_folder, display_path, options
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from conf.sources import digest_of_sources
-from conf.strategy_kinds import signalling
+from conf.strategy_kinds import kinds, signalling
 from runtime.container import Container
 from runtime.trading import account_in_force
 from tradewright.model.errors import TradewrightError
 from tradewright.model.intent import RESERVED
 
 CORRECT_IT = "correct it; tradewright check lists every problem"
+START_ANEW = "a loop that runs takes up code when it is started again"
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,15 @@ class BrokenStrategy:
     @property
     def line(self) -> str:
         """All of it in one line."""
+        return f"{self.text} ({self.remedy})"
+
+    @property
+    def text(self) -> str:
+        """The strategy, what is wrong with it and where, and what becomes of its holding."""
         held = ", ".join(f"{instrument} {units:f}" for instrument, units in sorted(self.holds.items()))
         kept = f"; its holding stays as it is ({held}), protected as before" if held else ""
         place = f"{self.where}: " if self.where else ""
-        return f"{self.strategy} is broken, nothing is entered for it{kept}: {place}{self.what} ({self.remedy})"
+        return f"{self.strategy} is broken, nothing is entered for it{kept}: {place}{self.what}"
 
 
 class Traded(NamedTuple):
@@ -78,8 +84,12 @@ def _traded(overrides: tuple[str, ...], names: tuple[str, ...], _sources: str) -
 
 
 def broken_by(name: str, error: TradewrightError) -> BrokenStrategy:
-    """A strategy that an error has stopped."""
+    """A strategy that an error has stopped; where it is its code that cannot be loaded, the place in the code."""
     if isinstance(error, ConfigProblems):
+        code = next((kinds().broken.get(row.value) for row in error.problems if row.key == "strategy.kind"), None)
+        if code is not None:
+            anew = f"; {START_ANEW}" if ".py" in code.where else ""
+            return BrokenStrategy(name, code.where, code.what, (code.remedy or CORRECT_IT) + anew)
         first, *others = map(str, error.problems)
         where, _, what = first.partition(": ")
         return BrokenStrategy(name, where, "; ".join((what, *others)), error.remedy or CORRECT_IT)

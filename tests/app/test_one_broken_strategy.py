@@ -7,15 +7,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from app.operations import trade
+from assets.daily_loop import DailyLoop
+from assets.execution.definitions import DESK_JOB, execution_definitions
+from assets.runs import execute
 from conf.compose import compose_without_strategy
 from runtime import bar_suite
 from runtime.container import Container
 from tests.app.conftest import say
 from tests.assets.days import without_quality_extra
-from tests.support.broken_strategies import SOUND, WAYS, project
+from tests.support.broken_strategies import AT_WORK, SOUND, WAYS, project
 from tests.support.houses import House
 from tradewright.model.clock import ManualClock
 
@@ -40,7 +44,8 @@ def positions(house: House) -> dict[str, Any]:
 
 
 def test_each_way_of_being_broken_is_told_and_the_sound_ones_trade(place: Path) -> None:
-    house = project(place, *WAYS)
+    ways = WAYS | AT_WORK
+    house = project(place, *ways)
     said = say("trade", "--once", *house.overrides, "--json")
     assert said.status == 1, "a traded strategy is broken"
     reply = said.json
@@ -49,12 +54,15 @@ def test_each_way_of_being_broken_is_told_and_the_sound_ones_trade(place: Path) 
     assert {view["intent"]["strategy"] for view in reply["intents"]} == set(SOUND)
     assert "FILLED" in [order["state"] for order in reply["orders"]]
     told = {row["strategy"]: row for row in reply["broken"]}
-    assert told.keys() == WAYS.keys()
-    for name, way in WAYS.items():
+    assert told.keys() == ways.keys()
+    for name, way in ways.items():
         text = f"{told[name]['where']} {told[name]['what']}"
         assert way.where.replace("{name}", name) in text, name
         assert way.what in text, name
         assert told[name]["remedy"], name
+    again = say("trade", "--once", *house.overrides, "--json")
+    assert again.json["worked"] == ["reconcile"], "the next try of what fails at work comes later"
+    assert {row["strategy"] for row in again.json["broken"]} == ways.keys(), "and it is told meanwhile"
 
 
 def test_the_file_that_the_root_chooses_may_be_the_broken_one_and_its_holding_stays(place: Path) -> None:
@@ -93,19 +101,35 @@ def gone_while_it_holds(house: House, owner: str) -> None:
     assert [each["state"] for each in found if each["what"] == f"strategy {owner}"] == ["broken"]
 
 
-def test_rounds_take_up_a_strategy_when_its_file_is_repaired(place: Path) -> None:
+def test_rounds_take_up_a_strategy_when_its_file_is_repaired(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is decided on the signals that it has from before, in the loop or in Dagster, until it can be read."""
     house = project(place)
-    file = house.conf / "strategy" / f"{SOUND[1]}.yaml"
+    owner = SOUND[1]
+    file = house.conf / "strategy" / f"{owner}.yaml"
     sound = file.read_text()
-    file.write_text("kind: [\n")
     rounds = trade.trade(house.overrides, 30.0, lambda _line: None)
-    first = next(rounds)
-    assert [row.strategy for row in first.broken] == [SOUND[1]]
-    assert {view.intent.strategy for view in first.intents} == {SOUND[0]}
-    file.unlink()
+    with monkeypatch.context() as dying:
+        dying.setattr(DailyLoop, "_decide", lambda _self, _idle: None)
+        assert next(rounds).worked[:2] == ("refresh_bars", "signals")
+    file.write_text("kind: [\n")
+    with dg.DagsterInstance.ephemeral() as instance:
+        only_due = {"ops": {"intents": {"config": {"only_due": True}}}}
+        execute(execution_definitions(house.overrides), DESK_JOB, instance, run_config=only_due)
+    assert proposed(house) == {SOUND[0]}
     second = next(rounds)
-    assert [(row.strategy, row.where) for row in second.broken] == [(SOUND[1], f"conf/strategy/{SOUND[1]}.yaml")]
-    file.write_text(sound)
+    assert [row.strategy for row in second.broken] == [owner]
+    assert "desk" not in second.worked
+    file.unlink()
     third = next(rounds)
-    assert (third.broken, {view.intent.strategy for view in third.intents}) == ((), {SOUND[1]})
+    assert [(row.strategy, row.where) for row in third.broken] == [(owner, f"conf/strategy/{owner}.yaml")]
+    assert proposed(house) == {SOUND[0]}
+    file.write_text(sound)
+    fourth = next(rounds)
+    assert (fourth.broken, {view.intent.strategy for view in fourth.intents}) == ((), {owner})
     rounds.close()
+
+
+def proposed(house: House) -> set[str]:
+    """The strategies of all intents on record."""
+    with Container(compose_without_strategy(house.overrides)) as made:
+        return {intent.strategy for intent in made.ledger.decisions.intents()}

@@ -25,7 +25,7 @@ class Own(BaseStrategy):
     generate_signal = staticmethod(generate_signal)
 
     def prepare_state(self):
-        return (Feature("close"),)
+        {state}
 """
 DOCUMENT = """\
 dsl: "0.1"
@@ -63,9 +63,16 @@ def _python(text: str, where: str, what: str) -> Broken:
     return Broken(own, where, what)
 
 
-def python(*, top: str = "", arguments: str = "i, features, params, position", name: str = "{name}") -> str:
+def python(
+    *,
+    top: str = "",
+    arguments: str = "i, features, params, position",
+    name: str = "{name}",
+    state: str = "return (Feature('close'),)",
+) -> str:
     """The text of a strategy in Python; sound as it is."""
-    return PYTHON.replace("{top}", top).replace("{arguments}", arguments).replace('"{name}"', f'"{name}"')
+    text = PYTHON.replace("{top}", top).replace("{arguments}", arguments).replace('"{name}"', f'"{name}"')
+    return text.replace("{state}", state)
 
 
 WAYS = {
@@ -86,7 +93,12 @@ WAYS = {
     "namesake": _python(python(name="sma_crossover"), "conf/strategy/{name}.yaml:1", "must be one of"),
     "gone": Broken({"conf/strategy/{name}.yaml": "kind: {name}\n" + COMMON}, "conf/strategy/{name}.yaml:1", "must be"),
 }
-"""By name of the strategy."""
+"""By name of the strategy: its files cannot be read."""
+AT_WORK = {
+    "raising": _python(python(state="raise ValueError('no idea')"), "raising.py:15", "ValueError: no idea"),
+    "quitting": _python(python(state="raise SystemExit(4)"), "strategy quitting", "SystemExit: 4"),
+}
+"""By name of the strategy: its files can be read, and its code fails when its signals are made."""
 
 
 def project(folder: Path, *names: str) -> House:
@@ -105,7 +117,7 @@ def break_in(folder: Path, name: str, way: str = "") -> None:
     """Write the files of a broken strategy into a project.
 
     Args:
-        way: of :data:`WAYS`; that of the same name when it is left out.
+        way: of :data:`WAYS` or :data:`AT_WORK`; that of the same name when it is left out.
     """
-    for place, text in WAYS[way or name].files.items():
+    for place, text in (WAYS | AT_WORK)[way or name].files.items():
         (folder / place.replace("{name}", name)).write_text(text.replace("{name}", name))
