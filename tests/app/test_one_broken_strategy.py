@@ -65,43 +65,7 @@ def test_each_way_of_being_broken_is_told_and_the_sound_ones_trade(place: Path) 
     assert {row["strategy"] for row in again.json["broken"]} == ways.keys(), "and it is told meanwhile"
 
 
-def test_the_file_that_the_root_chooses_may_be_the_broken_one_and_its_holding_stays(place: Path) -> None:
-    """Its orders rest as before, nothing is entered or closed for it, and the other one trades on the next bar."""
-    house = project(place)
-    first = say("trade", "--once", *house.overrides, "--json")
-    assert (first.status, first.json["broken"]) == (0, []), first
-    held, resting = positions(house), first.json["open_orders"]
-    assert set(held["BTC"]) <= set(SOUND)
-    assert resting, "the entry left its protective orders at the venue"
-    for name in SOUND:
-        (house.conf / "strategy" / f"{name}.yaml").write_text("kind: [\n")
-    said = say("trade", "--once", *house.overrides)
-    assert said.status == 1
-    for name in held["BTC"]:
-        line = next(line for line in said.out.splitlines() if line.startswith(f"{name} is broken"))
-        assert f"conf/strategy/{name}.yaml:2" in line
-        assert "its holding stays as it is (BTC" in line
-    again = say("trade", "--once", *house.overrides, "--json").json
-    assert again["worked"] == ["reconcile"], "nothing was decided, and the venue was asked all the same"
-    assert (again["intents"], again["open_orders"]) == ([], resting)
-    assert positions(house) == held
-    gone_while_it_holds(house, *held["BTC"])
-
-
-def gone_while_it_holds(house: House, owner: str) -> None:
-    """A file that is gone is told as long as its strategy holds something; the doctor tells it too."""
-    for name in SOUND:
-        (house.conf / "strategy" / f"{name}.yaml").unlink()
-    said = say("trade", "--once", *house.overrides, "--json")
-    (row,) = said.json["broken"]
-    assert (said.status, row["strategy"], row["where"]) == (1, owner, f"conf/strategy/{owner}.yaml")
-    assert row["holds"].keys() == {"BTC"}
-    assert said.json["worked"] == ["reconcile"]
-    found = say("doctor", *house.overrides, "--json").json["findings"]
-    assert [each["state"] for each in found if each["what"] == f"strategy {owner}"] == ["broken"]
-
-
-def test_rounds_take_up_a_strategy_when_its_file_is_repaired(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rounds_leave_a_broken_strategy_out_and_take_it_up_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is decided on the signals that it has from before, in the loop or in Dagster, until it can be read."""
     house = project(place)
     owner = SOUND[1]
@@ -127,6 +91,39 @@ def test_rounds_take_up_a_strategy_when_its_file_is_repaired(place: Path, monkey
     fourth = next(rounds)
     assert (fourth.broken, {view.intent.strategy for view in fourth.intents}) == ((), {owner})
     rounds.close()
+    assert positions(house)["BTC"].keys() == {owner}
+    assert fourth.open_orders, "the entry left its protective orders at the venue"
+    a_holding_stays(house, owner, list(fourth.open_orders))
+    gone_while_it_holds(house, owner)
+
+
+def a_holding_stays(house: House, owner: str, resting: list[str]) -> None:
+    """All are broken, the one that the root file chooses too: the venue is asked, nothing is entered or closed."""
+    held = positions(house)
+    for name in SOUND:
+        (house.conf / "strategy" / f"{name}.yaml").write_text("kind: [\n")
+    said = say("trade", "--once", *house.overrides)
+    assert said.status == 1
+    line = next(line for line in said.out.splitlines() if line.startswith(f"{owner} is broken"))
+    assert f"conf/strategy/{owner}.yaml:2" in line
+    assert "its holding stays as it is (BTC" in line
+    again = say("trade", "--once", *house.overrides, "--json").json
+    assert again["worked"] == ["reconcile"], "nothing was decided, and the venue was asked all the same"
+    assert (again["intents"], again["open_orders"]) == ([], resting)
+    assert positions(house) == held
+
+
+def gone_while_it_holds(house: House, owner: str) -> None:
+    """A file that is gone is told as long as its strategy holds something; the doctor tells it too."""
+    for name in SOUND:
+        (house.conf / "strategy" / f"{name}.yaml").unlink()
+    said = say("trade", "--once", *house.overrides, "--json")
+    (row,) = said.json["broken"]
+    assert (said.status, row["strategy"], row["where"]) == (1, owner, f"conf/strategy/{owner}.yaml")
+    assert row["holds"].keys() == {"BTC"}
+    assert said.json["worked"] == ["reconcile"]
+    found = say("doctor", *house.overrides, "--json").json["findings"]
+    assert [each["state"] for each in found if each["what"] == f"strategy {owner}"] == ["broken"]
 
 
 def proposed(house: House) -> set[str]:

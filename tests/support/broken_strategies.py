@@ -95,7 +95,7 @@ WAYS = {
 }
 """By name of the strategy: its files cannot be read."""
 AT_WORK = {
-    "raising": _python(python(state="raise ValueError('no idea')"), "raising.py:15", "ValueError: no idea"),
+    "raising": _python(python(state="raise ValueError('no idea')"), "raising.py, line 15", "ValueError: no idea"),
     "quitting": _python(python(state="raise SystemExit(4)"), "strategy quitting", "SystemExit: 4"),
 }
 """By name of the strategy: its files can be read, and its code fails when its signals are made."""
