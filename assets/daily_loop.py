@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cached_property
 
 import dagster as dg
 
 from assets.execution.definitions import DESK_JOB, execution_definitions
 from assets.execution.orders import Chosen
-from assets.execution.schedules import KEPT
+from assets.execution.schedules import KEPT, Reason
 from assets.execution.sending import point_at_approved, watch_open_orders
 from assets.execution.upkeep import end_of_day_due, reconciliation_due
 from assets.home import open_instance
@@ -92,7 +93,7 @@ class DailyLoop:
     def __init__(
         self, overrides: tuple[str, ...], names: Sequence[str], instance: dg.DagsterInstance, say: Say
     ) -> None:
-        self._instance, self._say, self._round = instance, say, Round()
+        self._overrides, self._instance, self._say, self._round = overrides, instance, say, Round()
         self._settings = PinnedConfig.without_strategies(overrides).settings
         self._held: Mapping[str, Mapping[str, Decimal]] = {}
         self._attempt("holdings", self._look_at_holdings)
@@ -100,8 +101,15 @@ class DailyLoop:
         self._strategies = dict(found.sound)
         for row in (*found.broken, *without_file(set(self._held) - set(names))):
             self._leave_out(row)
-        self._research = research_definitions(overrides)
-        self._execution = execution_definitions(overrides)
+
+    @cached_property
+    def _research(self) -> dg.Definitions:
+        """Made by the first step that needs it: where it cannot be made, those of the desk go on."""
+        return research_definitions(self._overrides)
+
+    @cached_property
+    def _execution(self) -> dg.Definitions:
+        return execution_definitions(self._overrides)
 
     def once(self) -> Round:
         """One round that ends with a comparison with the venue, whatever its schedule says."""
@@ -112,7 +120,7 @@ class DailyLoop:
     def where_due(self) -> Round:
         """One round of all that is due, also of what keeps account and ledger by the times of ``conf/schedules``."""
         self._trade(lambda _reason: None)
-        self._attempt("upkeep", self._keep)
+        self._keep()
         return self._round
 
     def _trade(self, idle: Say) -> None:
@@ -195,14 +203,20 @@ class DailyLoop:
             idle(f"nothing to send: {approved.skip_message}")
 
     def _keep(self) -> None:
-        """The jobs that keep account and ledger and are due."""
-        jobs = {"reconcile": reconciliation_due, "end_of_day": end_of_day_due, **{row.name: row.reason for row in KEPT}}
+        """The jobs that keep account and ledger, each where it is due."""
+        jobs = {"reconcile": self._comparison_due, "end_of_day": end_of_day_due}
+        for job, reason in (*jobs.items(), *((row.name, row.reason) for row in KEPT)):
+            self._attempt(job, self._keep_one, job, reason)
+
+    def _keep_one(self, job: str, reason: Reason) -> None:
         with Container(self._settings) as house:
-            due = {job: why for job, reason in jobs.items() if (why := reason(house))}
-        if isinstance(watch_open_orders(self._settings), dg.RunRequest):
-            due.setdefault("reconcile", "an order is open")
-        for job, why in due.items():
+            why = reason(house)
+        if why:
             self._run(self._execution, job, why)
+
+    def _comparison_due(self, house: Container) -> str:
+        watched = isinstance(watch_open_orders(self._settings), dg.RunRequest)
+        return reconciliation_due(house) or ("an order is open" if watched else "")
 
     def _look_at_holdings(self) -> None:
         with Container(self._settings) as house:
