@@ -189,7 +189,9 @@ def discover(candidates: Iterable[Candidate]) -> Discovery:
             classes = tuple(candidate.load())
             for kind in classes:
                 found.setdefault(_checked(kind), []).append(kind)
-        except Exception as error:  # noqa: BLE001  (a strategy file may fail in any way, and must stop no other)
+        except KeyboardInterrupt:  # a person's own
+            raise
+        except BaseException as error:  # noqa: BLE001  (a strategy file may fail in any way, and must stop no other)
             broken[candidate.name] = _as_config_error(candidate.name, error)
     for name, namesakes in found.items():
         if len(set(namesakes)) > 1:
@@ -335,7 +337,7 @@ def _checked_name(kind: Kind, where: str) -> str:
     return name
 
 
-def _as_config_error(name: str, error: Exception) -> ConfigError:
+def _as_config_error(name: str, error: BaseException) -> ConfigError:
     """The error with the file and line of the strategy where it arose."""
     if isinstance(error, ConfigError):
         return error

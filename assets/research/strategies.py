@@ -8,7 +8,8 @@ import pandas as pd
 
 from assets.metadata import Facts, described, table
 from assets.pinned_config import PinnedConfig
-from assets.research.chain_asset import chain_asset, part_key, warning
+from assets.research.chain_asset import chain_asset, warning
+from assets.strategy_keys import asset_name, part_key
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from conf.strategy_kinds import kinds
@@ -84,7 +85,9 @@ def strategy_assets(name: str, pinned: PinnedConfig) -> list[Definition]:
     if not makes_signals(pinned) and pinned.settings.backtest.account != "shared":
         return [
             dg.AssetSpec(
-                part_key(name, "backtest"), group_name=f"strategy_{name}", description=str(needs_shared_account(name))
+                part_key(name, "backtest"),
+                group_name=f"strategy_{asset_name(name)}",
+                description=str(needs_shared_account(name)),
             )
         ]
     signalled = makes_signals(pinned)
@@ -112,7 +115,7 @@ def _asset(
         pinned,
         lambda _context, settings: make(name, settings),
         make,
-        group=f"strategy_{name}",
+        group=f"strategy_{asset_name(name)}",
         deps=deps,
         check=spec,
     )
