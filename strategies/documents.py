@@ -93,13 +93,20 @@ def is_from_document(kind: type[object]) -> bool:
     return kind.__module__ == __name__
 
 
+def program_of(kind: type[object]) -> Program | None:
+    """What the document of a strategy's class means; None for a strategy in Python."""
+    return vars(kind)["program"] if is_from_document(kind) else None
+
+
 def strategy_class(document: StrategyDocument, program: Program, place: str = "") -> Kind:
     """The strategy or the allocation that a program is, with its parameters as fields.
 
     Args:
         place: the file, for messages.
     """
-    columns, own, base = _lowered(program)
+    from tradewright.dsl.effort import AdmittedValues
+
+    (columns, own, base), admitted = _lowered(program), AdmittedValues(program)
     rows: list[Any] = [
         (name, int if bounds.whole else float, field(default=int(value) if bounds.whole else float(value)))
         for name, (value, bounds) in program.parameters.items()
@@ -109,6 +116,12 @@ def strategy_class(document: StrategyDocument, program: Program, place: str = ""
         """The columns that the document reads."""
         return columns({name: float(getattr(self, name)) for name in program.parameters})
 
+    def demand_admitted(self: BaseParameters) -> None:
+        """Refuse parameters out of their bounds, and those that are not admitted together."""
+        base.__post_init__(self)
+        values = {name: float(getattr(self, name)) for name in program.parameters}
+        admitted.demand(values, f"strategy {document.id}")
+
     namespace: dict[str, Any] = {
         "__doc__": f"{document.name}: the document {document.id}.",
         "__module__": __name__,
@@ -116,6 +129,7 @@ def strategy_class(document: StrategyDocument, program: Program, place: str = ""
         "bounds": MappingProxyType({name: (b.least, b.most) for name, (_, b) in program.parameters.items()}),
         **own,
         "prepare_state": prepare_state,
+        "__post_init__": demand_admitted,
         "place": place,
         "program": program,
     }

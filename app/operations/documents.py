@@ -8,7 +8,9 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from conf.compose import compose_without_strategy
 from conf.environment import conf_folder
+from conf.problems import ConfigProblems
 from strategies.documents import LIBRARY
 from tradewright.dsl.check import Checked, check, compiled
 from tradewright.dsl.explain import Explanation, explain
@@ -86,12 +88,16 @@ def _checked(file: Path, found: Checked) -> CheckedFile:
 
 
 def explain_file(file: Path) -> Explanation:
-    """A document in words.
+    """A document in words, with what the policy in force says to its confidence.
 
     Raises:
         ConfigError: it cannot be read, or is wrong (``DocumentRefused``).
     """
-    return explain(*compiled(text_of(file), str(file)))
+    document, program = compiled(text_of(file), str(file))
+    least = None
+    with suppress(ConfigProblems):  # a document is explained whatever else is wrong
+        least = compose_without_strategy().policy.min_confidence
+    return explain(document, program, least)
 
 
 def format_file(file: Path, *, only_look: bool) -> Formatted:
