@@ -1,4 +1,4 @@
-"""Whether there are as many bars as a document needs: the judgement of ``tradewright dsl check --bars``, on real bars."""
+"""Whether there are as many bars as a document needs: what ``tradewright dsl check --bars`` says, of real bars."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from strategies.documents import program_of
 from tradewright.dsl.problem import Code
-from tradewright.dsl.reach import DECIDED, Series, needed_bars
+from tradewright.dsl.reach import DECIDED, Series
 from tradewright.model.allocation import Allocation
 from tradewright.model.errors import ConfigError
 from tradewright.model.strategy import Strategy
@@ -30,7 +30,7 @@ def demand_enough_bars(strategy: Strategy | Allocation, read: Mapping[str, Instr
     if program is None or not any(len(item.bars.ts) for item in read.values()):
         return
     values = {name: float(getattr(strategy, name)) for name in program.parameters}
-    needed = needed_bars(values, *(term for _, term in program.roots()))
+    needed = program.needed_bars(values)
     lacking = [next(_lacking(needed, symbol, item), "") for symbol, item in read.items()]
     if all(lacking):
         remedy = "shorten its windows, or take more bars: an earlier start, a longer history"

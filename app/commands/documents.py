@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands.options import Json
+from app.commands.options import Json, Overrides, in_force
 from app.commands.schemas import SchemaFile, show_schema
 from app.output import DONE, FAILED, Output, run_operation
 
@@ -52,13 +52,13 @@ def check(
 
 
 @dsl.command()
-def explain(file: File, as_json: Json = False) -> None:
+def explain(file: File, overrides: Overrides = None, as_json: Json = False) -> None:
     """A document in words: what it does, needs and can lose, when it trades, and which bars each rule reads."""
 
     def act(_output: Output) -> Explanation:
         from app.operations.documents import explain_file
 
-        return explain_file(file)
+        return explain_file(file, in_force(overrides))
 
     def show(output: Output, found: Explanation) -> object:
         for line in found.lines():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -87,8 +88,11 @@ def _checked(file: Path, found: Checked) -> CheckedFile:
     return CheckedFile(file=str(file), hash=found.program.hash if found.program else "", problems=found.problems)
 
 
-def explain_file(file: Path) -> Explanation:
+def explain_file(file: Path, overrides: Sequence[str] = ()) -> Explanation:
     """A document in words, with what the policy in force says to its confidence.
+
+    Args:
+        overrides: of the settings.
 
     Raises:
         ConfigError: it cannot be read, or is wrong (``DocumentRefused``).
@@ -96,7 +100,7 @@ def explain_file(file: Path) -> Explanation:
     document, program = compiled(text_of(file), str(file))
     least = None
     with suppress(ConfigProblems):  # a document is explained whatever else is wrong
-        least = compose_without_strategy().policy.min_confidence
+        least = compose_without_strategy(overrides).policy.min_confidence
     return explain(document, program, least)
 
 

@@ -63,8 +63,7 @@ def _plain(column: Term) -> Term:
 
 def values_in_a_bar(program: Program, values: Mapping[str, float]) -> float:
     """How many values a program computes in one bar under these values of its parameters."""
-    quiet = program.cooldown()
-    return values_read(values, *(term for _, term in program.roots()), *(() if quiet is None else (quiet,)))
+    return values_read(values, *(term for _, term in program.roots()))
 
 
 class AdmittedValues:

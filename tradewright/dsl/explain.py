@@ -13,7 +13,7 @@ from tradewright.dsl.functions import CLOCKS, OPENINGS, SESSIONS
 from tradewright.dsl.grammar import Syntax, parse
 from tradewright.dsl.lowering import lower
 from tradewright.dsl.program import Program
-from tradewright.dsl.reach import DECIDED, Series, needed_bars, reaches
+from tradewright.dsl.reach import DECIDED, Series, reaches
 from tradewright.dsl.reading import EXITS
 from tradewright.dsl.terms import Op
 from tradewright.model.allocation import Rebalance
@@ -115,7 +115,7 @@ def explain(document: StrategyDocument, program: Program, least_confidence: Deci
     shared = program.allocation
     lowered = lower(program) if shared is None else lower_allocation(program, shared)
     features = lowered.features(values)
-    needed = needed_bars(values, *(term for _, term in program.roots()))
+    needed = program.needed_bars(values)
     on = f"bars of {document.timeframe}" if document.timeframe else "the bars of the universe's timeframe"
     return Explanation(
         title=f"{document.name} ({document.id})",
