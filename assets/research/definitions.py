@@ -10,6 +10,7 @@ from assets.research.backfill import backfill_job
 from assets.research.bars import bars_and_features
 from assets.research.events import event_blackout_asset
 from assets.research.impact import impact_asset
+from assets.research.packages import verify_job
 from assets.research.robustness import robustness_assets
 from assets.research.scenarios import DATASETS, engine_job, scenario_asset
 from assets.research.schedules import SIGNALS_JOB, following, refreshing
@@ -52,7 +53,13 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     return dg.Definitions(
         assets=[*market, *alone, *chains, *robustness],
         asset_checks=checks,
-        jobs=[*jobs, refresh, backfill_job(pinned), *(engine_job(pinned, tier) for tier in ("t0", "t1"))],
+        jobs=[
+            *jobs,
+            refresh,
+            backfill_job(pinned),
+            *(engine_job(pinned, tier) for tier in ("t0", "t1")),
+            verify_job(pinned),
+        ],
         schedules=[refresh_bars],
         sensors=[following(pinned, {name: good[name] for name in signals}, signals)],
         executor=dg.in_process_executor,

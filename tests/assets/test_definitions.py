@@ -55,6 +55,7 @@ def test_the_graph_is_the_committed_one() -> None:
         "refresh_bars",
         "signals",
         "generate_scenarios",
+        "verify_package",
     }
     jobs = {"desk", "send_orders", "reconcile", "end_of_day", "prune", "backup", "doctor"}
     assert {job.name for job in execution.resolve_all_job_defs()} >= jobs
