@@ -77,11 +77,9 @@ class AdmittedValues:
         self._usual = {name: float(value) for name, (value, _) in program.parameters.items()}
         most = {name: float(bounds.most) for name, (_, bounds) in program.parameters.items()}
         self._may_be_wide = values_in_a_bar(program, most) > MOST_VALUES
-        self._ordered: set[tuple[str, Term, Term]] = {
-            (str(term.words[0]), term.arguments[0], term.arguments[1])
-            for term in walk(*(each for _, each in program.roots()))
-            if term.op is Op.COLUMN and str(term.words[0]).startswith(_MACD)
-        }
+        columns = (term for term in walk(*(each for _, each in program.roots())) if term.op is Op.COLUMN)
+        macds = (term.arguments for term in columns if str(term.words[0]).startswith(_MACD))
+        self._ordered = tuple(dict.fromkeys((fast, slow) for fast, slow, *_ in macds))
 
     def demand(self, values: Mapping[str, float], where: str) -> None:
         """Refuse values that are each within their bounds, and together are not admitted.
@@ -89,11 +87,11 @@ class AdmittedValues:
         Raises:
             ConfigError: naming the parameter and its bound.
         """
-        for name, fast, slow in self._ordered:
+        for fast, slow in self._ordered:
             low, high = valued(fast, values), valued(slow, values)
             if low >= high:
                 named = " and ".join(_shown(each, values) for each in (fast, slow))
-                raise ConfigError(f"{name} has {named}", where=where, remedy=f"{name} needs fast < slow")
+                raise ConfigError(f"{_MACD} has {named}", where=where, remedy=f"{_MACD} needs fast < slow")
         if self._may_be_wide and (needed := values_in_a_bar(self._program, values)) > MOST_VALUES:
             name, bound = self._blamed(values)
             least = self._program.parameters[name][1].least
