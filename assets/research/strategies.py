@@ -76,12 +76,17 @@ def makes_signals(pinned: PinnedConfig) -> bool:
     return not kinds().is_allocation(pinned.settings.strategy.kind)
 
 
+def has_backtest(pinned: PinnedConfig) -> bool:
+    """Whether the strategy can be backtested under its settings: an allocation needs one account for all."""
+    return makes_signals(pinned) or pinned.settings.backtest.account == "shared"
+
+
 def strategy_assets(name: str, pinned: PinnedConfig) -> list[Definition]:
     """The assets of one strategy, each made from one before.
 
     An allocation makes no signals, and its backtest needs one account: without it, a description says so.
     """
-    if not makes_signals(pinned) and pinned.settings.backtest.account != "shared":
+    if not has_backtest(pinned):
         return [
             dg.AssetSpec(
                 part_key(name, "backtest"), group_name=f"strategy_{name}", description=str(needs_shared_account(name))

@@ -56,6 +56,7 @@ def test_the_graph_is_the_committed_one() -> None:
         "signals",
         "generate_scenarios",
         "verify_package",
+        "strategy_mix",
     }
     jobs = {"desk", "send_orders", "reconcile", "end_of_day", "prune", "backup", "doctor"}
     assert {job.name for job in execution.resolve_all_job_defs()} >= jobs

@@ -76,7 +76,7 @@ def correlation(returns: DailyReturns) -> Floats:
     moves = returns.values - returns.values.mean(axis=0)
     size = np.sqrt((moves**2).sum(axis=0))
     scaled = np.divide(moves, size, out=np.zeros_like(moves), where=size > 0.0)
-    found = np.clip(scaled.T @ scaled, -1.0, 1.0)
+    found = np.clip(np.asarray(scaled.T @ scaled, np.float64), -1.0, 1.0)
     np.fill_diagonal(found, 1.0)
     return found
 
@@ -147,8 +147,8 @@ def _projected(point: Floats, caps: Floats) -> Floats:
             low = middle
         else:
             high = middle
-    found = np.clip(point - high, 0.0, caps)
-    return found / found.sum()
+    found: Floats = np.clip(point - high, 0.0, caps)
+    return found / float(found.sum())
 
 
 def _least(gradient: Callable[[Floats], Floats], covariance: Floats, caps: Floats) -> Floats:
@@ -173,7 +173,10 @@ def _greatest_ratio(mean: Floats, covariance: Floats, caps: Floats) -> Floats:
     if not (mean > 0.0).any():
         return best
     start = _projected(np.where(mean > 0.0, mean / np.sqrt(np.diag(covariance)), -1.0), caps)
-    ratio = lambda w: float(mean @ w) / float(np.sqrt(w @ covariance @ w))  # noqa: E731
+
+    def ratio(weights: Floats) -> float:
+        return float(mean @ weights) / float(np.sqrt(weights @ covariance @ weights))
+
     found = start if ratio(start) > ratio(best) else best
     for _ in range(_RATIOS):
         if (reached := ratio(found)) <= 0.0:
@@ -189,7 +192,7 @@ def _greatest_ratio(mean: Floats, covariance: Floats, caps: Floats) -> Floats:
 def _equal_risk(covariance: Floats) -> Floats:
     """Weights of equal risk contributions, by cyclical coordinate descent (Griveau-Billion, Richard and Roncalli)."""
     count = len(covariance)
-    found = 1.0 / np.sqrt(np.diag(covariance))
+    found: Floats = 1.0 / np.sqrt(np.diag(covariance))
     for _ in range(_SWEEPS):
         before = found.copy()
         for place in range(count):
@@ -198,4 +201,4 @@ def _equal_risk(covariance: Floats) -> Floats:
             found[place] = (root - others) / (2.0 * covariance[place, place])
         if np.abs(found - before).max() <= 1e-14 * np.abs(found).max():
             break
-    return found / found.sum()
+    return found / float(found.sum())
