@@ -30,6 +30,7 @@ File = Annotated[Path, typer.Argument(help="a document in YAML or JSON", metavar
 def check(
     files: Files,
     bars: Annotated[int | None, typer.Option(min=1, help="the length of the data that it is to run on")] = None,
+    scenario: Annotated[str, typer.Option(help="a scenario of conf/scenario that it is to run on")] = "",
     as_json: Json = False,
 ) -> None:
     """Every problem of some documents, each with line, column, code and what to do; exit 1 for any error."""
@@ -37,7 +38,7 @@ def check(
     def act(_output: Output) -> list[CheckedFile]:
         from app.operations.documents import check_files
 
-        return check_files(files, bars)
+        return check_files(files, bars, scenario)
 
     def show(output: Output, found: list[CheckedFile]) -> object:
         for file in found:

@@ -12,6 +12,7 @@ from pathlib import Path
 from conf.compose import compose_without_strategy
 from conf.environment import conf_folder
 from conf.problems import ConfigProblems
+from conf.scenarios import scenarios
 from strategies.documents import LIBRARY
 from tradewright.dsl.check import Checked, check, compiled
 from tradewright.dsl.explain import Explanation, explain
@@ -72,16 +73,19 @@ def _file_of(name: Path) -> str:
     return ""
 
 
-def check_files(files: list[Path], bars: int | None) -> list[CheckedFile]:
+def check_files(files: list[Path], bars: int | None = None, scenario: str = "") -> list[CheckedFile]:
     """Every problem of some documents.
 
     Args:
         bars: the length of the data that they are to be run on; None where that is not known.
+        scenario: of ``conf/scenario``, whose length is taken, or the lesser of both.
 
     Raises:
-        ConfigError: a file that cannot be read.
+        ConfigError: a file that cannot be read; there is no such scenario.
     """
-    return [_checked(file, check(text_of(file), bars)) for file in files]
+    known = [] if bars is None else [bars]
+    known += [each.duration_bars for each in scenarios([scenario])] if scenario else []
+    return [_checked(file, check(text_of(file), min(known, default=None))) for file in files]
 
 
 def _checked(file: Path, found: Checked) -> CheckedFile:

@@ -66,7 +66,12 @@ def broken(name: str, error: ConfigProblems) -> tuple[dg.AssetSpec, dg.AssetChec
     @dg.asset_check(asset=key, name="config")
     def config() -> dg.AssetCheckResult:
         """The strategy's YAML, which is wrong."""
-        return dg.AssetCheckResult(passed=False, metadata={"problems": dg.MetadataValue.md(f"```\n{text}\n```")})
+        rows = [
+            {"code": str(each.code), "file": each.file, "line": each.line, "key": each.key, "rule": each.rule}
+            for each in error.problems
+        ]
+        told = {"problems": dg.MetadataValue.md(f"```\n{text}\n```"), "errors": dg.MetadataValue.json(rows)}
+        return dg.AssetCheckResult(passed=False, metadata=told)
 
     return dg.AssetSpec(key, group_name="broken_config", description=f"```\n{text}\n```"), config
 
