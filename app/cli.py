@@ -47,4 +47,5 @@ def main() -> None:
     """The entry point. What a command writes is its user's alone: ledgers, states and results tell of an account."""
     os.umask(0o077)
     gc.set_threshold(_OBJECTS, 50, 50)
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # none is used, and to look for them reads every package
     app()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -345,11 +345,18 @@ def _files_below(
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        path = folder / entry.name
-        if os.path.isdir(path):  # an entry itself raises for a link to itself
-            yield from _files_below(path, ending, above | {real}, plain=plain)
-        elif entry.name.endswith(ending) and os.path.isfile(path) == plain:
-            yield path
+        if _is(entry, os.DirEntry.is_dir):
+            yield from _files_below(folder / entry.name, ending, above | {real}, plain=plain)
+        elif entry.name.endswith(ending) and _is(entry, os.DirEntry.is_file) == plain:
+            yield folder / entry.name
+
+
+def _is(entry: os.DirEntry[str], kind: Callable[[os.DirEntry[str]], bool]) -> bool:
+    """What a folder says of an entry, which asks no file again; a link to itself is nothing."""
+    try:
+        return kind(entry)
+    except OSError:
+        return False
 
 
 def groups(folder: Path | None = None) -> list[str]:

@@ -36,13 +36,15 @@ def validate(
         swept: as for :func:`conf.compose.compose`.
     """
     tree = composed.tree
-    if not _is_finite(tree):
+    shaped, wrong = _shaped(composed)
+    try:
+        text = json.dumps(shaped, allow_nan=False)
+    except ValueError:
         bad = (_not_finite(composed, key, value) for key, value in _leaves(tree, ()) if _is_bad_number(value))
         return None, list(bad)
-    shaped, wrong = _shaped(composed)
     problems = [_problem(composed, row) for row in wrong]
     try:
-        settings = Settings.model_validate_json(json.dumps(shaped), strict=True)
+        settings = Settings.model_validate_json(text, strict=True)
     except ValidationError as error:
         found = explained(error.errors(include_url=False), tree, Settings)
         return None, problems + [_problem(composed, row) for row in found]

@@ -18,7 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from conf.problems import Problem
-from tradewright.model.plain_yaml import PLAIN, TAG, AliasRefused, plain_yaml, too_deep, yaml_fault
+from tradewright.model.plain_yaml import PLAIN, TAG, AliasRefused, plain_values, plain_yaml, too_deep, yaml_fault
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 12
@@ -60,7 +60,7 @@ def values(text: str) -> Any:
         YAMLError: when it is no YAML, or is nested more than ``MAX_DEPTH`` levels.
     """
     root = _root(text)
-    return None if root is None else plain_yaml(MAX_DEPTH).constructor.construct_document(root)
+    return None if root is None else plain_values(root)
 
 
 class _Trap(NamedTuple):
@@ -94,20 +94,26 @@ def lint_yaml(path: Path, shown: str) -> list[Problem]:
 
 def lint_bytes(data: bytes, shown: str) -> list[Problem]:
     """All traps in the content of a YAML file; ``shown`` is the file's name in messages."""
+    return [trap.problem(shown) for trap in _traps_of(data)]
+
+
+@lru_cache(maxsize=128)
+def _traps_of(data: bytes) -> tuple[_Trap, ...]:
+    """All traps of a content; kept as its root is."""
     try:
         text = _text(data)
     except (_Refused, UnicodeDecodeError) as error:
-        return [_refusal(error).problem(shown)]
+        return (_refusal(error),)
     try:
         root = _root(text)
     except YAMLError as error:
-        return [_syntax_trap(error, text).problem(shown)]
+        return (_syntax_trap(error, text),)
     if root is None:
-        return []
+        return ()
     line = root.start_mark.line
     if not isinstance(root, MappingNode):
-        return [_Trap(line, (), "", "must be a mapping of keys to values").problem(shown)]
-    return [trap.problem(shown) for trap in _traps(root, (), line)]
+        return (_Trap(line, (), "", "must be a mapping of keys to values"),)
+    return tuple(_traps(root, (), line))
 
 
 def _text(data: bytes) -> str:

@@ -45,6 +45,7 @@ EXTRAS = {
     "yfinance": "yahoo",
     "redis": "redis",
     "optuna": "optuna",
+    "ray": "scale",
     "zstandard": "packages",
 }
 

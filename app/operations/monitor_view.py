@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from app.operations import trading
 from app.operations.charts import equity_figure
 from app.operations.explanation import explanation
-from app.operations.formatting import local, price_text, refusal_text
+from app.operations.formatting import fees_text, local, price_text, refusal_text
 from app.operations.replies import DeskView, IntentView, PositionView
 from app.output import printable
 from conf.compose import compose
@@ -325,7 +325,7 @@ def _order(row: OrderView, tz: str, instrument: Instrument | None) -> Row:
         "state": row.state.value,
         "filled": f"{row.filled:f}",
         "price": price_text(row.average_price, instrument) or NONE,
-        "fees": _money(row.fees),
+        "fees": fees_text(row.fees) or NONE,
         "since": local(row.since, tz),
         "why": printable(row.reason),
     }

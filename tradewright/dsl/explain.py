@@ -9,7 +9,7 @@ from decimal import Decimal
 from tradewright.dsl.allocation import EQUAL, AllocationForm
 from tradewright.dsl.allocation_lowering import lower_allocation
 from tradewright.dsl.document import RuleAction, StrategyDocument
-from tradewright.dsl.functions import CLOCKS, OPENINGS, SESSIONS
+from tradewright.dsl.functions import CLOCKS, OPENINGS, PIVOTS, SESSIONS
 from tradewright.dsl.grammar import Syntax, parse
 from tradewright.dsl.lowering import lower
 from tradewright.dsl.program import Program
@@ -21,7 +21,7 @@ from tradewright.model.base import FrozenModel
 
 _PLACES = {
     "asia": "the session of Asia", "london": "the session of London", "new_york": "the session of New York",
-    "rth": "regular trading hours in New York", "utc": "the day in UTC",
+    "rth": "regular trading hours in New York", "utc": "the day in UTC", "session": "its own session",
 }  # fmt: skip
 _PHRASES = {
     "ma": "the mean of {0} over {1} bars", "sma": "the mean of {0} over {1} bars",
@@ -47,6 +47,8 @@ _PHRASES = {
     **{f"minute_of_day_{place}": f"the minute of the day in {shown}" for place, shown in CLOCKS.items()},
     **{f"opening_high_{name}": f"the high of the first {{0}} minutes of {_PLACES[name]}" for name in OPENINGS},
     **{f"opening_low_{name}": f"the low of the first {{0}} minutes of {_PLACES[name]}" for name in OPENINGS},
+    "vwap_session": "the mean price by volume since its session began",
+    **{f"{level}_session": f"the {shown} of its session before" for level, shown in PIVOTS.items()},
 }  # fmt: skip
 """Function -> its words; a test keeps it complete."""
 

@@ -104,8 +104,10 @@ def _known_from(term: Term, values: Mapping[str, float]) -> float:
             return arguments[0] + 1
         case "adx":
             return 2 * arguments[0]
-        case _ if name.startswith("opening_"):  # of minutes, not of bars
+        case _ if name.startswith(("opening_", "vwap_")):  # of minutes, or of a session so far, not of bars
             return 1.0
+        case _ if name.startswith("pivot"):  # of the session before
+            return 2.0
     return arguments[0]
 
 

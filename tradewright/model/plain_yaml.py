@@ -11,6 +11,7 @@ from ruamel.yaml.composer import Composer
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.nodes import Node
 
 TAG = "tag:yaml.org,2002:"
 PLAIN = frozenset(f"{TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq"))
@@ -50,6 +51,15 @@ def plain_yaml(most_levels: int, composer: type[PlainComposer] = PlainComposer) 
     yaml.max_depth = most_levels + 1  # a scalar counts as a level
     yaml.composer.warn_double_anchors = False
     return yaml
+
+
+_READ_ONLY = plain_yaml(0)
+"""The resolver that every constructor of values asks; to make one takes longer than to read most files."""
+
+
+def plain_values(node: Node) -> Any:
+    """The values below a node that :func:`plain_yaml` has composed."""
+    return _Constructor(loader=_READ_ONLY).construct_document(node)
 
 
 def too_deep(text: str, most_levels: int) -> int | None:
