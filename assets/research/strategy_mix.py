@@ -10,7 +10,8 @@ import pandas as pd
 from assets.home import RESEARCH_POOL
 from assets.metadata import Facts, described, summarised, table
 from assets.pinned_config import PinnedConfig
-from assets.research.chain_asset import part_key, root_asset, warning
+from assets.research.chain_asset import root_asset, warning
+from assets.strategy_keys import part_key
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.study import run_study
