@@ -74,7 +74,7 @@ def _tell_paths(output: Output, reply: MonteCarloReply) -> None:
     )
     output.line(f"{drawn.loss_probability:.1%} of the paths of returns end below their start")
     if reply.permuted is None:
-        output.line("no permutation of the bars: none is asked for, or a price is not above zero")
+        output.line(f"no permutation of the bars: {reply.not_permuted or 'none is asked for'}")
         return
     output.line(
         f"p-value {reply.permuted.p_value:.3g} of the Sharpe ratio {reply.permuted.observed:.2f} among"

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from app.operations.research import LOOK_AHEAD, base_timeframes, known_at_text, quoted_instruments, run
 from conf.schema.settings import Settings
-from conf.strategy_kinds import demand_single_decisions
 from runtime.container import Container
 from runtime.exchange_rates import account_currency
 from runtime.monte_carlo import monte_carlo_of
@@ -43,7 +42,8 @@ class MonteCarloReply:
         shuffled, missed: of the closed trades in other orders, and without a share of them; Sharpe ratios per trade.
         sharpe_p5, max_drawdown_p95, profit_factor_p5: of the bootstrap, what 5 % of the paths fall short of (R-MET-10).
         stresses: the backtest again; no further trial.
-        permuted: the Sharpe ratio among those on permuted bars, with its p-value; None where they cannot be permuted.
+        permuted: the Sharpe ratio among those on permuted bars, with its p-value; None where they cannot be permuted,
+            for the reason ``not_permuted``, or were not asked to be.
         void, made_of, known_at, quotes, verdict: as for a backtest.
     """
 
@@ -69,6 +69,7 @@ class MonteCarloReply:
     made_of: Mapping[str, str] = field(default_factory=dict)
     known_at: str = ""
     quotes: Sequence[str] = ()
+    not_permuted: str = ""
 
 
 def monte_carlo(settings: Settings, report: Path | None = None) -> MonteCarloReply:
@@ -80,7 +81,6 @@ def monte_carlo(settings: Settings, report: Path | None = None) -> MonteCarloRep
     Raises:
         ConfigError, DataError, StoreError, StrategyError: naming what is wrong and what to do.
     """
-    demand_single_decisions(settings, "a Monte Carlo simulation")
     done = run(settings)
     found, chosen = monte_carlo_of(Container(settings), done), settings.montecarlo
     if report is not None:
@@ -122,4 +122,5 @@ def monte_carlo(settings: Settings, report: Path | None = None) -> MonteCarloRep
         made_of=base_timeframes(settings),
         known_at=known_at_text(settings),
         quotes=quoted_instruments(settings),
+        not_permuted=found.not_permuted,
     )

@@ -18,7 +18,7 @@ from tradewright.backtest.kernel import SUMMARY_SLOTS, Indices, Matrix, Workspac
 from tradewright.backtest.result import FILL, TOTALS, TRADE, totals_of
 from tradewright.backtest.spec import BacktestSpec, KernelParameters
 from tradewright.backtest.strategy_errors import features_of, located_errors
-from tradewright.backtest.sweep_plan import SweepPlan, sweep_plan
+from tradewright.backtest.sweep_plan import SweepPlan, Tested, sweep_plan
 from tradewright.indicators.registry import column
 from tradewright.model.bars import Bars
 from tradewright.model.errors import ConfigError
@@ -88,10 +88,10 @@ def sweep(
 
 
 def computed(
-    strategies: Sequence[Strategy],
+    strategies: Sequence[Tested],
     plan: SweepPlan,
     slots: int,
-    prepare_part: Callable[[Sequence[Strategy]], Compute],
+    prepare_part: Callable[[Sequence[Tested]], Compute],
     *,
     threads: int,
     progress: Progress | None,
