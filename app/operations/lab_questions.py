@@ -14,6 +14,7 @@ from app.operations import research
 from app.operations.charts import legible
 from app.operations.html_pieces import findings_list
 from app.operations.lab import Choice
+from app.operations.monte_carlo import left_out_lines
 from app.operations.study_view import StudyView
 from app.operations.sweep import do_sweep
 from app.operations.sweep_grid import asked_sets
@@ -241,12 +242,14 @@ def _monte_carlo(asked: Asked, overrides: Sequence[str]) -> Answer:
         MetricRow("Sharpe", plain(paths.sharpe.p5, 3), "5 % of the paths fall short of it"),
         MetricRow("Max drawdown", percent(paths.max_drawdown.p5), "5 % of the paths fall deeper"),
         MetricRow("Ends below its start", percent(paths.loss_probability), "share of the paths"),
-        MetricRow("Trades reordered", percent(done.shuffled.max_drawdown.p5), "drawdown, 5 % fall deeper"),
-        MetricRow("Trades missed", percent(done.missed.total_return.p5), "return, 5 % fall short"),
     ]
+    if done.shuffled is not None:
+        tiles.append(MetricRow("Trades reordered", percent(done.shuffled.max_drawdown.p5), "drawdown, 5 % fall deeper"))
+    if done.missed is not None:
+        tiles.append(MetricRow("Trades missed", percent(done.missed.total_return.p5), "return, 5 % fall short"))
     if permuted is not None:
         tiles.append(MetricRow("p-value", plain(permuted.p_value, 3), "of the Sharpe ratio on permuted bars"))
-    left = f"; no permutation of the bars: {done.not_permuted}" if done.not_permuted else ""
+    left = "".join(f"; no {what}: {why}" for what, why in left_out_lines(done.left_out))
     return Answer(
         asked,
         note=f"{paths.paths:,} paths of {done.bars:,} bars and {done.trades:,} trades{left}",

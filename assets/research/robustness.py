@@ -221,7 +221,7 @@ def monte_carlo(name: str, settings: Settings) -> dg.MaterializeResult:
         "percentiles": table(PERCENTILE_HEADER, map(_cells, rows)),
         "stresses": table(("costs x", "bars later", "net profit", "return", "Sharpe"), map(_cells, stressed)),
         **({"p_value": permuted.p_value, "permutations": permuted.permutations} if permuted else {}),
-        **({"not_permuted": done.not_permuted} if done.not_permuted else {}),
+        **({"left_out": table(("simulation", "reason"), done.left_out.items())} if done.left_out else {}),
         **_judged(study.report.verdict),
     }
     summary = (
@@ -268,13 +268,13 @@ Row = tuple[str, str, float, float, float]
 
 def percentile_rows(done: MonteCarloStudy) -> Iterator[Row]:
     """One row of each figure of each simulation."""
-    drawn: dict[str, MonteCarloSummary] = {
+    drawn: dict[str, MonteCarloSummary | None] = {
         "blocks of bars": done.bootstrap,
         "trades in other orders": done.shuffled,
         "trades missed": done.missed,
     }
     for what, summary in drawn.items():
-        for name in PERCENTILES:
+        for name in PERCENTILES if summary is not None else ():
             each = getattr(summary, name)
             yield what, name, each.p5, each.median, each.p95
     if done.permuted is not None:

@@ -196,14 +196,20 @@ def test_monte_carlo_of_an_allocation_says_what_makes_no_sense(house: House) -> 
     assert costly["costs"] > 1.0
     assert costly["fees"] > plain["fees"]
     assert said["permuted"] is None
-    assert said["not_permuted"].startswith("AAPL has other bars than BTC, so that they cannot be permuted alike")
+    assert (said["shuffled"], said["missed"], set(said["left_out"])) == (None, None, {"shuffled", "missed", "permuted"})
+    assert said["left_out"]["permuted"].startswith(
+        "AAPL has other bars than BTC, so that they cannot be permuted alike"
+    )
     alike = asked(house, "montecarlo", *ROTATION, *SHARED, *small, "backtest.instruments=[BTC,ETH]")
-    assert (alike["permuted"]["permutations"], alike["not_permuted"]) == (3, "")
+    assert (alike["permuted"]["permutations"], set(alike["left_out"])) == (3, {"shuffled", "missed"})
     assert alike["permuted"]["observed"] == pytest.approx(
         asked(house, "backtest", *ROTATION, *SHARED, "backtest.instruments=[BTC,ETH]")["metrics"]["sharpe"], rel=0.05
     )
     line = say("montecarlo", *house.overrides, *ROTATION, *SHARED, *small).out
-    assert "no permutation of the bars: AAPL has other bars than BTC" in line
+    assert "no bars in other orders: AAPL has other bars than BTC" in line
+    assert "no trades in other orders or trades missed: several instruments share the account" in line
+    one = asked(house, "montecarlo", "strategy=sma_crossover", *SHARED, *small, "backtest.instruments=[BTC]")
+    assert (one["left_out"], one["missed"] is None) == ({}, False), "trades of one instrument follow one another"
 
 
 @pytest.mark.parametrize(

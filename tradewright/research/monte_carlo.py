@@ -25,6 +25,12 @@ from tradewright.research.accounts import account_under
 from tradewright.research.bars import InstrumentBars
 from tradewright.research.permutation_test import PermutationTest, not_permuted, permutation_test
 
+OVERLAP = (
+    "several instruments share the account: a trade is a part of a position that is held beside others, so that trades"
+    " in another order, or fewer of them, are no path that the account could have taken"
+)
+"""Why trades are neither shuffled nor missed."""
+
 
 @dataclass(frozen=True)
 class MonteCarloRules:
@@ -64,19 +70,19 @@ class MonteCarloStudy:
     """The simulations of one account.
 
     ``bootstrap`` draws blocks of its bars' returns, ``shuffled`` its closed trades in other orders, ``missed`` leaves a
-    share of them out. The Sharpe ratios of the latter two are per trade, not per year. ``permuted`` is None where the
-    bars cannot be permuted, which ``not_permuted`` gives the reason of, or were not asked to be. ``returns`` are those
-    of the bars, ``rules`` what was simulated.
+    share of them out. The Sharpe ratios of the latter two are per trade, not per year. What makes no sense here is
+    None, and ``left_out`` gives the reason by its name; ``permuted`` is also None where none was asked for.
+    ``returns`` are those of the bars, ``rules`` what was simulated.
     """
 
     bars: int
     trades: int
     bootstrap: MonteCarloSummary
-    shuffled: MonteCarloSummary
-    missed: MonteCarloSummary
+    shuffled: MonteCarloSummary | None
+    missed: MonteCarloSummary | None
     stresses: tuple[Stress, ...]
     permuted: PermutationTest | None
-    not_permuted: str
+    left_out: Mapping[str, str]
     returns: Floats = field(compare=False)
     rules: MonteCarloRules
 
@@ -102,9 +108,9 @@ def monte_carlo(
     A stress is no new trial and none is recorded: it asks the same decision another question, and nothing is chosen by
     its answer. Who trades other costs or delays backtests them, and that is a trial.
 
-    In a shared account a closed trade is a part of a position that was sold, its return a fraction of the whole
-    account. Trades overlap there, so their other orders tell how deep a series of losses goes rather than of a path
-    that the account could have taken, and a missed trade leaves its money idle.
+    Where several instruments share an account, no order of its trades is a path that it could have taken: a closed
+    trade is a part of a position that was held beside others, often for years, and what it earned was a fraction of
+    another equity than that at its entry. Shuffled and missed trades are left out there.
 
     Args:
         account: the backtest, of all instruments as one account, with its ``metrics``, whose conventions hold here too.
@@ -120,6 +126,9 @@ def monte_carlo(
     returns = returns_of(levels(account.bars.ts, account.equity, account.initial_cash, Sampling.BAR))
     idle = metrics.risk_free if risk_free is None else risk_free
     trades, rest = trade_returns(account), {"paths": rules.paths, "seed": rules.seed}
+    overlap = shared is not None and len(tables) > 1
+    why = not_permuted(tables, shared) if rules.permutations else ""
+    unlike = {"permuted": why} if why else {}
 
     def harder(costs: float, delay: int) -> Metrics:
         terms = {symbol: stressed(spec, costs, delay) for symbol, spec in specs.items()}
@@ -137,13 +146,13 @@ def monte_carlo(
             periods_per_year=periods_per_year(account.bars.ts, Sampling.BAR, metrics.days_per_year, account.days),
             seed=rules.seed,
         ).summary(),
-        shuffled=shuffle_trades(trades, **rest).summary(),
-        missed=miss_trades(trades, share=rules.missed_share, **rest).summary(),
+        shuffled=None if overlap else shuffle_trades(trades, **rest).summary(),
+        missed=None if overlap else miss_trades(trades, share=rules.missed_share, **rest).summary(),
         stresses=tuple(Stress(costs, late, harder(costs, late)) for costs, late in asked),
         permuted=permutation_test(
             strategy, account, tables, specs, metrics.days_per_year, rules.permutations, rules.seed, shared
         ),
-        not_permuted=not_permuted(tables, shared) if rules.permutations else "",
+        left_out={**(dict.fromkeys(("shuffled", "missed"), OVERLAP) if overlap else {}), **unlike},
         returns=returns,
         rules=rules,
     )
