@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.app.conftest import say
 from tests.support.houses import House, conf_copy
 from tests.support.random_walks import asked
+from tradewright.research import look_ahead
 
 INSTRUMENTS = "backtest.instruments=[BTC,ETH,AAPL]"
 ROTATION = ("strategy=momentum_rotation", "strategy.bars=5", "strategy.top=2", "strategy.least=-100.0")
@@ -185,6 +188,19 @@ def test_a_walk_forward_of_an_allocation(house: House, anchored: str) -> None:
         growth *= 1.0 + fold["out_of_sample"]["total_return"]
     assert first != 0.0
     assert said["metrics"]["total_return"] == pytest.approx(growth - 1.0, rel=0.02), "whole lots of another cash"
+
+
+@pytest.mark.parametrize("command", ["sweep", "walkforward"])
+def test_an_allocation_that_looks_ahead_is_void(house: House, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    plain = look_ahead.allocation_evidence
+
+    def peeking(*said: Any) -> dict[str, Any]:
+        return {symbol: replace(each, findings=("bar 3: weights",)) for symbol, each in plain(*said).items()}
+
+    monkeypatch.setattr(look_ahead, "allocation_evidence", peeking)
+    said = say(command, *house.overrides, *ROTATION[:1], "strategy.bars=3,5", *SHARED, "walkforward.folds=2", "--json")
+    assert (said.status, "bar 3: weights" in said.json["void"]) == (1, True)
+    assert said.json["verdict"]["code"] == "INCONCLUSIVE"
 
 
 def test_monte_carlo_of_an_allocation_says_what_makes_no_sense(house: House) -> None:
