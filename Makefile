@@ -84,6 +84,7 @@ bench: install ## our speed beside the peers', start-up, and how cost grows
 	$(BIN)/python -m benchmarks.cache
 	$(BIN)/python -m benchmarks.cold_start
 	$(BIN)/python -m benchmarks.panel
+	$(BIN)/python -m benchmarks.panel_sweep
 	$(BIN)/python -m benchmarks.indicators
 	$(BIN)/python -m benchmarks.bars_io
 	$(BIN)/python -m benchmarks.quality

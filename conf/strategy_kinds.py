@@ -8,7 +8,6 @@ from contextvars import ContextVar
 
 from conf.documents import load_option
 from conf.environment import conf_folder, documents_folder, options, own_strategies
-from conf.schema.settings import Settings
 from conf.yaml_reader import lint_yaml
 from strategies.base import BaseAllocation, BaseStrategy, Parameter
 from strategies.discovery import Discovery, found_in, with_documents
@@ -99,26 +98,8 @@ def no_signals(kind: str) -> ConfigError:
     """The refusal of an allocation where signals of single instruments are needed."""
     return ConfigError(
         f"{kind} is an allocation: it decides on all instruments together and makes no signals yet, so it cannot be "
-        "traded, rehearsed, swept, walked forward or simulated by Monte Carlo",
+        "traded or rehearsed",
         where="strategy.kind",
         remedy=f"backtest it: tradewright backtest strategy={kind} backtest.account=shared; or choose another strategy",
         code="ALLOCATION_WITHOUT_SIGNALS",
     )
-
-
-def demand_single_decisions(settings: Settings, work: str) -> None:
-    """Refuse what is done on one instrument at a time, for an allocation and for a shared account.
-
-    Args:
-        work: what was asked for, as ``a sweep``.
-
-    Raises:
-        ConfigError: naming what does not fit, and what to do.
-    """
-    if kinds().is_allocation(settings.strategy.kind):
-        raise no_signals(settings.strategy.kind)
-    if settings.backtest.account == "shared":
-        what = f"{work} has an account for each instrument, not one for all"
-        raise ConfigError(
-            what, where="backtest.account=shared", remedy="leave backtest.account=split", code="SPLIT_ONLY"
-        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from runtime.container import Container
 from runtime.research import risk_free_rate, selection, terms, timeframe
 from runtime.secondary_series import with_series_of_strategy
+from runtime.shared_account import shared_account
 from tradewright.evaluation.study import StudyResult
 from tradewright.research.bars import InstrumentBars
 from tradewright.research.monte_carlo import MonteCarloRules, MonteCarloStudy, monte_carlo
@@ -36,4 +37,5 @@ def monte_carlo_of(house: Container, done: StudyResult) -> MonteCarloStudy:
         seed=house.settings.base.seed,
     )
     specs = {symbol: price(item) for symbol, item in read.items()}
-    return monte_carlo(house.strategy, done.account, done.metrics, read, specs, rules, risk_free_rate(house.settings))
+    idle, shared = risk_free_rate(house.settings), shared_account(house)
+    return monte_carlo(house.tested, done.account, done.metrics, read, specs, rules, idle, shared)

@@ -20,7 +20,7 @@ from strategies.base import BaseParameters
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.kernel import Matrix
 from tradewright.backtest.workers import Prepare, Work
-from tradewright.model.allocation import decision_of
+from tradewright.model.allocation import Allocation, decision_of
 from tradewright.model.errors import ConfigError, TradewrightError
 from tradewright.model.strategy import Strategy
 
@@ -174,7 +174,7 @@ def _ray() -> Any:
     return ray
 
 
-def _recipe(strategy: Strategy) -> Recipe:
+def _recipe(strategy: Strategy | Allocation) -> Recipe:
     kind = cast("type[BaseParameters]", type(strategy))
     names = (*kind.parameter_rules(), *kind.other_instruments())
     return Recipe(strategy.name, {name: getattr(strategy, name) for name in names})

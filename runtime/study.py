@@ -21,17 +21,17 @@ from runtime.research import (
     trial_recorder,
 )
 from runtime.secondary_series import others_of, series_of_strategy, stated
+from runtime.shared_account import divided, shared_account
 from runtime.uses import begin_reading
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
-from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.study import StudyResult
 from tradewright.model.allocation import decision_of, is_allocation
 from tradewright.model.bars import BarKind, PriceView
 from tradewright.research.bars import ADJUSTABLE, InstrumentBars, read_base
 from tradewright.research.look_ahead import allocation_evidence
-from tradewright.research.study import needs_shared_account, report
+from tradewright.research.study import report
 from tradewright.store.uses import UseKind
 
 BARS = "bars"
@@ -46,9 +46,7 @@ def run_study(house: Container) -> StudyResult:
     """
     house = house.for_research
     settings, picked, length = house.settings, selection(house), timeframe(house.settings)
-    shared = settings.backtest.shared if settings.backtest.account == "shared" else None
-    if shared is None and is_allocation(house.tested):
-        raise needs_shared_account(house.tested.name)
+    shared = shared_account(house)
     known = [*picked.instruments, *benchmark_instruments(house)]
     reading = begin_reading(house, known, length, series_of_strategy(house, picked))
     read, against = tables(house, picked), benchmark_tables(house, length)
@@ -68,7 +66,7 @@ def run_study(house: Container) -> StudyResult:
         "timeframe": "; ".join((length, *(f"{name} made of {each.timeframe}" for name, each in bases.items()))),
         **stated(read.values(), length),
         **_of_quotes(read.values()),
-        "cash": f"{settings.backtest.cash:,.12g} {account_currency(settings)}, {_divided(shared)}",
+        "cash": f"{settings.backtest.cash:,.12g} {account_currency(settings)}, {divided(shared)}",
         **({"shared account": _shown(chosen["shared"])} if shared else {}),
         **_exchange_rates(priced),
         **_corporate_actions(priced, read.values(), settings.backtest.prices),
@@ -92,10 +90,6 @@ def run_study(house: Container) -> StudyResult:
         rules=settings.quality,
         shared=shared,
     )
-
-
-def _divided(shared: SharedAccount | None) -> str:
-    return "an equal part for each instrument" if shared is None else "shared by all instruments"
 
 
 def _tested(

@@ -10,7 +10,7 @@ from itertools import islice
 from conf.problems import ConfigProblems
 from conf.schema.research import StrategySettings
 from conf.schema.settings import Settings
-from conf.strategy_kinds import kinds, no_signals
+from conf.strategy_kinds import kinds
 from conf.table_rules import broken_sets
 from runtime.container import Container
 from runtime.research import (
@@ -26,9 +26,11 @@ from runtime.research import (
     trial_recorder,
 )
 from runtime.secondary_series import Place
+from runtime.shared_account import divided, shared_account
 from runtime.uses import begin_reading
 from strategies.base import BaseAllocation, BaseStrategy
 from strategies.discovery import Discovery
+from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.workers import Workers, all_threads
 from tradewright.evaluation.sweep_page import sweep_page
@@ -49,6 +51,7 @@ class SweepInputs:
         house: the one whose bars are those of research.
         priced: the terms by instrument.
         kinds: the strategies that were found, once for all sets.
+        shared: the terms of one account for all instruments; None where each has its own.
     """
 
     house: Container
@@ -56,18 +59,16 @@ class SweepInputs:
     priced: Mapping[str, BacktestSpec]
     rules: SweepRules
     kinds: Discovery
+    shared: SharedAccount | None
 
-    def make(self, changes: Mapping[str, float]) -> BaseStrategy:
+    def make(self, changes: Mapping[str, float]) -> BaseStrategy | BaseAllocation:
         """The strategy in force with other parameters.
 
         Raises:
             ConfigError: for values that do not go together.
         """
         chosen = self.house.settings.strategy
-        made = self.kinds.build(chosen.kind, {**chosen.values, **changes})
-        if isinstance(made, BaseAllocation):
-            raise no_signals(chosen.kind)
-        return made
+        return self.kinds.build(chosen.kind, {**chosen.values, **changes})
 
     def terms(self, item: InstrumentBars) -> BacktestSpec:
         """The terms of one of the instruments."""
@@ -86,9 +87,9 @@ def sweep_inputs(
 
     Raises:
         ConfigProblems: for every name and value that the strategy takes in no set.
-        ConfigError, StoreError: as :func:`runtime.research.tables`.
+        ConfigError, StoreError: as :func:`runtime.research.tables` and :func:`runtime.research.shared_account`.
     """
-    chosen = house.settings.strategy
+    chosen, shared = house.settings.strategy, shared_account(house)
     if wrong := broken_sets(chosen.kind, [{**chosen.parameters, **changes} for changes in sets]):
         raise ConfigProblems([broken.problem("sets of the sweep", "strategy") for broken in wrong])
     house, length = house.for_research, timeframe(house.settings)
@@ -113,7 +114,7 @@ def sweep_inputs(
     measured = measures(house.settings, [each.instrument for each in read.values()], against)
     running = house.cache_folder / "sweeps"
     rules = SweepRules(rank, measured, trial_recorder(house, read, priced), evidence_kept(house), running)
-    return SweepInputs(house, read, priced, rules, known)
+    return SweepInputs(house, read, priced, rules, known, shared)
 
 
 def places_of_sets(house: Container, sets: Sequence[Mapping[str, float]]) -> tuple[Place, ...]:
@@ -142,13 +143,13 @@ def declared_sets(chosen: StrategySettings, given: Iterable[str]) -> list[dict[s
     return [dict(pairs) for pairs in dict.fromkeys(tuple(each.items()) for each in left) if pairs]
 
 
-def _made(known: Discovery, chosen: StrategySettings, sets: Sequence[Mapping[str, float]]) -> Iterator[BaseStrategy]:
+def _made(
+    known: Discovery, chosen: StrategySettings, sets: Sequence[Mapping[str, float]]
+) -> Iterator[BaseStrategy | BaseAllocation]:
     """The strategies of the sets that the strategy takes."""
     for changes in sets:
         with suppress(ConfigError):
-            made = known.build(chosen.kind, {**chosen.values, **changes})
-            if isinstance(made, BaseStrategy):
-                yield made
+            yield known.build(chosen.kind, {**chosen.values, **changes})
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def sweep_sets(
     crew = workers or all_threads()
     rules = [replace(each.rules, workers=crew) for _part, each in read]
     asked = [
-        SweepPart(each.make, part.sets, each.read, each.terms, own, part.swept)
+        SweepPart(each.make, part.sets, each.read, each.terms, own, part.swept, shared=each.shared)
         for (part, each), own in zip(read, rules, strict=True)
     ]
     return run_sweep(asked, progress) if search is None else run_search(asked, search, progress)
@@ -205,6 +206,7 @@ def sweep_report(settings: Settings, result: SweepResult, rank: str) -> str:
     facts = {
         "instrument": ", ".join(home.part.tables),
         "timeframe": timeframe(settings),
+        **({} if home.part.shared is None else {"cash": divided(home.part.shared)}),
         **home.part.swept,
         "sets": f"{len(home.sets):,}",
         "ranked by": rank,

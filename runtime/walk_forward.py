@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from runtime.container import Container
 from runtime.research import selection, timeframe
+from runtime.shared_account import divided
 from runtime.sweep import sweep_inputs
 from tradewright.evaluation.folds import FoldRules
 from tradewright.research.bars import read_base
@@ -38,6 +39,7 @@ def walk_forward_sets(
         "parameters": f"chosen anew in each of {chosen.folds} folds, by {rank}",
         "train": f"{'all bars from the first one' if chosen.anchored else 'equally many bars'} before each test",
         "embargo": f"{chosen.embargo_bars} bars",
+        **({} if found.shared is None else {"cash": divided(found.shared)}),
         "mode": settings.mode.name,
         "prices": settings.backtest.prices,
         "timeframe": timeframe(settings),
@@ -46,4 +48,4 @@ def walk_forward_sets(
     made_of = {each.symbol: read_base(house.bars, picked, each) for each in picked.instruments}
     bases = {symbol: base for symbol, base in made_of.items() if base is not None}
     grounds = Grounds(timeframe(settings), bases, settings.quality, facts)
-    return walk_forward(found.make, sets, found.read, found.terms, found.rules, rules, grounds, progress)
+    return walk_forward(found.make, sets, found.read, found.terms, found.rules, rules, grounds, progress, found.shared)

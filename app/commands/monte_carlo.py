@@ -46,6 +46,7 @@ def montecarlo(
 
 
 def _tell_paths(output: Output, reply: MonteCarloReply) -> None:
+    from app.operations.monte_carlo import left_out_lines
     from tradewright.evaluation.formatting import count
     from tradewright.evaluation.monte_carlo import trades_missed
 
@@ -57,11 +58,15 @@ def _tell_paths(output: Output, reply: MonteCarloReply) -> None:
         (blocks, "total return", drawn.total_return),
         (blocks, "max drawdown", drawn.max_drawdown),
         (blocks, "profit factor of bars", drawn.profit_factor),
-        ("trades in other orders", "max drawdown", orders.max_drawdown),
-        (missed, "total return", fewer.total_return),
-        (missed, "max drawdown", fewer.max_drawdown),
-        (missed, "profit factor of trades", fewer.profit_factor),
     ]
+    if orders is not None:
+        shown.append(("trades in other orders", "max drawdown", orders.max_drawdown))
+    if fewer is not None:
+        shown += [
+            (missed, "total return", fewer.total_return),
+            (missed, "max drawdown", fewer.max_drawdown),
+            (missed, "profit factor of trades", fewer.profit_factor),
+        ]
     if reply.permuted is not None:
         shown.append(("bars in other orders", "Sharpe ratio a year", reply.permuted.sharpe))
     output.table(
@@ -73,8 +78,11 @@ def _tell_paths(output: Output, reply: MonteCarloReply) -> None:
         ],
     )
     output.line(f"{drawn.loss_probability:.1%} of the paths of returns end below their start")
+    for what, why in left_out_lines(reply.left_out):
+        output.line(f"no {what}: {why}")
     if reply.permuted is None:
-        output.line("no permutation of the bars: none is asked for, or a price is not above zero")
+        if "permuted" not in reply.left_out:
+            output.line("no bars in other orders: none are asked for")
         return
     output.line(
         f"p-value {reply.permuted.p_value:.3g} of the Sharpe ratio {reply.permuted.observed:.2f} among"

@@ -14,12 +14,13 @@ from app.operations import research
 from app.operations.charts import legible
 from app.operations.html_pieces import findings_list
 from app.operations.lab import Choice
+from app.operations.monte_carlo import left_out_lines
 from app.operations.study_view import StudyView
 from app.operations.sweep import do_sweep
 from app.operations.sweep_grid import asked_sets
 from app.operations.walk_forward import fold_lines
 from conf.compose import compose
-from conf.strategy_kinds import demand_single_decisions, is_allocation_file
+from conf.strategy_kinds import is_allocation_file
 from runtime.container import Container
 from runtime.monte_carlo import monte_carlo_of
 from runtime.walk_forward import walk_forward_sets
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 Progress = Callable[[int, int], None]
-RANK, ROWS = "sharpe", 100
+RANK, ROWS, ONE_ACCOUNT = "sharpe", 100, "backtest.account=shared"
 _VALUE = r" *(?:[\w.+\-]+|\w+\([\w.,+\- ]*\)) *"
 VALUES = re.compile(rf"(?=.{{1,200}}$){_VALUE}(?:,{_VALUE})*", re.ASCII)
 """Values of a parameter: numbers and ranges, none empty. Nothing that Hydra would look up in the environment."""
@@ -76,15 +77,16 @@ class Asked:
     folds: int = 5
 
     def overrides(self) -> tuple[str, ...]:
-        """What is asked, as overrides of the command line.
+        """What is asked, as overrides of the command line; an allocation is asked in the one account that it needs.
 
         Raises:
             ConfigError: for values that are no numbers or ranges.
         """
         if self.question is Question.ONE_ACCOUNT:
-            return *self.choice.overrides(), "backtest.account=shared"
+            return *self.choice.overrides(), ONE_ACCOUNT
+        one = (ONE_ACCOUNT,) if is_allocation_file(self.choice.strategy) else ()
         if self.question is Question.MONTE_CARLO:
-            return self.choice.overrides()
+            return *self.choice.overrides(), *one
         tried = {name: text.strip() for name, text in self.grid.items() if text.strip()}
         for name, text in tried.items():
             if not VALUES.fullmatch(text):
@@ -97,7 +99,7 @@ class Asked:
         fixed = {name: value for name, value in (self.choice.parameters or {}).items() if name not in tried}
         said = [f"strategy.{name}={text}" for name, text in tried.items()]
         folds = [f"walkforward.folds={self.folds}"] if self.question is Question.WALK_FORWARD else []
-        return *replace(self.choice, parameters=fixed).overrides(), *said, *folds
+        return *replace(self.choice, parameters=fixed).overrides(), *one, *said, *folds
 
 
 @dataclass(frozen=True)
@@ -154,9 +156,6 @@ def answer(overrides: Sequence[str], asked: Asked, progress: Progress | None = N
     """
     if not asked.choice.instruments:
         return Answer(asked, problem="no instrument is picked: pick at least one")
-    if asked.question is not Question.ONE_ACCOUNT and is_allocation_file(asked.choice.strategy):
-        told = f"{asked.choice.strategy} decides on all instruments together, in one account"
-        return Answer(asked, problem=f"{told}: there is no {asked.question} of it, ask for {Question.ONE_ACCOUNT}")
     ways: dict[Question, Callable[[Sequence[str]], Answer]] = {
         Question.SWEEP: lambda wanted: _sweep(asked, wanted, progress),
         Question.WALK_FORWARD: lambda wanted: _walk_forward(asked, wanted, progress),
@@ -236,7 +235,6 @@ def _walk_forward(asked: Asked, overrides: Sequence[str], progress: Progress | N
 
 def _monte_carlo(asked: Asked, overrides: Sequence[str]) -> Answer:
     settings = compose(overrides)
-    demand_single_decisions(settings, "a Monte Carlo simulation")
     study = research.run(settings)
     done = monte_carlo_of(Container(settings), study)
     paths, permuted = done.bootstrap, done.permuted
@@ -244,14 +242,17 @@ def _monte_carlo(asked: Asked, overrides: Sequence[str]) -> Answer:
         MetricRow("Sharpe", plain(paths.sharpe.p5, 3), "5 % of the paths fall short of it"),
         MetricRow("Max drawdown", percent(paths.max_drawdown.p5), "5 % of the paths fall deeper"),
         MetricRow("Ends below its start", percent(paths.loss_probability), "share of the paths"),
-        MetricRow("Trades reordered", percent(done.shuffled.max_drawdown.p5), "drawdown, 5 % fall deeper"),
-        MetricRow("Trades missed", percent(done.missed.total_return.p5), "return, 5 % fall short"),
     ]
+    if done.shuffled is not None:
+        tiles.append(MetricRow("Trades reordered", percent(done.shuffled.max_drawdown.p5), "drawdown, 5 % fall deeper"))
+    if done.missed is not None:
+        tiles.append(MetricRow("Trades missed", percent(done.missed.total_return.p5), "return, 5 % fall short"))
     if permuted is not None:
         tiles.append(MetricRow("p-value", plain(permuted.p_value, 3), "of the Sharpe ratio on permuted bars"))
+    left = "".join(f"; no {what}: {why}" for what, why in left_out_lines(done.left_out))
     return Answer(
         asked,
-        note=f"{paths.paths:,} paths of {done.bars:,} bars and {done.trades:,} trades",
+        note=f"{paths.paths:,} paths of {done.bars:,} bars and {done.trades:,} trades{left}",
         verdict=verdict_text(study.report.verdict),
         tiles=tuple(tiles),
         findings=findings_list(study.report.findings()),

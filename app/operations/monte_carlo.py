@@ -9,7 +9,6 @@ from pathlib import Path
 
 from app.operations.research import LOOK_AHEAD, base_timeframes, known_at_text, quoted_instruments, run
 from conf.schema.settings import Settings
-from conf.strategy_kinds import demand_single_decisions
 from runtime.container import Container
 from runtime.exchange_rates import account_currency
 from runtime.monte_carlo import monte_carlo_of
@@ -43,7 +42,9 @@ class MonteCarloReply:
         shuffled, missed: of the closed trades in other orders, and without a share of them; Sharpe ratios per trade.
         sharpe_p5, max_drawdown_p95, profit_factor_p5: of the bootstrap, what 5 % of the paths fall short of (R-MET-10).
         stresses: the backtest again; no further trial.
-        permuted: the Sharpe ratio among those on permuted bars, with its p-value; None where they cannot be permuted.
+        permuted: the Sharpe ratio among those on permuted bars, with its p-value; None also where none was asked for.
+        left_out: the reason by the name of each simulation (``shuffled``, ``missed``, ``permuted``) that makes no sense
+            here and is None.
         void, made_of, known_at, quotes, verdict: as for a backtest.
     """
 
@@ -59,8 +60,8 @@ class MonteCarloReply:
     max_drawdown_p95: float
     profit_factor_p5: float
     bootstrap: MonteCarloSummary
-    shuffled: MonteCarloSummary
-    missed: MonteCarloSummary
+    shuffled: MonteCarloSummary | None
+    missed: MonteCarloSummary | None
     stresses: Sequence[StressLine]
     permuted: PermutationTest | None
     config_hash: str
@@ -69,6 +70,7 @@ class MonteCarloReply:
     made_of: Mapping[str, str] = field(default_factory=dict)
     known_at: str = ""
     quotes: Sequence[str] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def monte_carlo(settings: Settings, report: Path | None = None) -> MonteCarloReply:
@@ -80,7 +82,6 @@ def monte_carlo(settings: Settings, report: Path | None = None) -> MonteCarloRep
     Raises:
         ConfigError, DataError, StoreError, StrategyError: naming what is wrong and what to do.
     """
-    demand_single_decisions(settings, "a Monte Carlo simulation")
     done = run(settings)
     found, chosen = monte_carlo_of(Container(settings), done), settings.montecarlo
     if report is not None:
@@ -122,4 +123,17 @@ def monte_carlo(settings: Settings, report: Path | None = None) -> MonteCarloRep
         made_of=base_timeframes(settings),
         known_at=known_at_text(settings),
         quotes=quoted_instruments(settings),
+        left_out=found.left_out,
     )
+
+
+def left_out_lines(reasons: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What was not simulated and why, each reason once."""
+    told: dict[str, list[str]] = {}
+    for name, why in reasons.items():
+        told.setdefault(why, []).append(SIMULATIONS[name])
+    return [(" or ".join(names), why) for why, names in told.items()]
+
+
+SIMULATIONS = {"shuffled": "trades in other orders", "missed": "trades missed", "permuted": "bars in other orders"}
+"""The words of what may be left out."""

@@ -13,7 +13,6 @@ from conf.compose import compose
 from conf.overrides import grid
 from conf.problems import nearest
 from conf.schema.settings import Settings
-from conf.strategy_kinds import demand_single_decisions
 from runtime.sweep import declared_sets
 from tradewright.backtest.result import TOTALS
 from tradewright.model.errors import ConfigError
@@ -98,7 +97,6 @@ def _part(fixed: Sequence[str], others: Sequence[str], combinations: Sequence[Se
             remedy = f"sweep parameters of the strategy, or settings of {', '.join(READ_BY_BACKTESTS)}"
             raise ConfigError(f"{key} cannot be swept: no backtest reads it", where="command line", remedy=remedy)
     settings = compose([*fixed, *combinations[0]], swept=True)  # what is swept replaces what the file says
-    demand_single_decisions(settings, "a sweep or a walk-forward")
     named = [_parameters(settings, [text for text in each if text not in others]) for each in combinations]
     sets = declared_sets(settings.strategy, fixed) if named == [{}] and not swept else named
     if not swept and not any(sets):

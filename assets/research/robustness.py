@@ -50,20 +50,22 @@ Sets = Sequence[Mapping[str, float]]
 def robustness_assets(name: str, pinned: PinnedConfig) -> list[dg.AssetsDefinition]:
     """The assets of one strategy.
 
-    A sweep and a walk-forward try the grid of the strategy's file; without one there are none. An allocation and a
-    shared account have neither those nor a Monte Carlo simulation, as the commands refuse them. All have a certificate,
-    which needs no bars.
+    A sweep and a walk-forward try the grid of the strategy's file; without one there are none. An allocation without
+    the one account that it needs has neither those nor a Monte Carlo simulation, as it has no backtest. All have a
+    certificate, which needs no bars.
     """
     settings = pinned.settings
     certified = _asset(name, pinned, lambda _context, now: certificate(name, now), certificate)
-    if kinds().is_allocation(settings.strategy.kind) or settings.backtest.account == "shared":
+    allocates = kinds().is_allocation(settings.strategy.kind)
+    if allocates and settings.backtest.account != "shared":
         return [certified]
-    sets, signals, backtest = _sets(pinned), part_key(name, "signals"), part_key(name, "backtest")
+    sets, backtest = _sets(pinned), part_key(name, "backtest")
+    before = backtest if allocates else part_key(name, "signals")
     found = [certified, _asset(name, pinned, lambda _context, now: monte_carlo(name, now), monte_carlo, backtest)]
     if sets:
-        found.append(_asset(name, pinned, lambda context, now: sweep(name, now, sets, _told(context)), sweep, signals))
+        found.append(_asset(name, pinned, lambda context, now: sweep(name, now, sets, _told(context)), sweep, before))
         walk = _asset(
-            name, pinned, lambda context, now: walk_forward(name, now, sets, _told(context)), walk_forward, signals
+            name, pinned, lambda context, now: walk_forward(name, now, sets, _told(context)), walk_forward, before
         )
         found.append(walk)
     return found
@@ -222,6 +224,7 @@ def monte_carlo(name: str, settings: Settings) -> dg.MaterializeResult:
         "percentiles": table(PERCENTILE_HEADER, map(_cells, rows)),
         "stresses": table(("costs x", "bars later", "net profit", "return", "Sharpe"), map(_cells, stressed)),
         **({"p_value": permuted.p_value, "permutations": permuted.permutations} if permuted else {}),
+        **({"left_out": table(("simulation", "reason"), done.left_out.items())} if done.left_out else {}),
         **_judged(study.report.verdict),
     }
     summary = (
@@ -268,13 +271,13 @@ Row = tuple[str, str, float, float, float]
 
 def percentile_rows(done: MonteCarloStudy) -> Iterator[Row]:
     """One row of each figure of each simulation."""
-    drawn: dict[str, MonteCarloSummary] = {
+    drawn: dict[str, MonteCarloSummary | None] = {
         "blocks of bars": done.bootstrap,
         "trades in other orders": done.shuffled,
         "trades missed": done.missed,
     }
     for what, summary in drawn.items():
-        for name in PERCENTILES:
+        for name in PERCENTILES if summary is not None else ():
             each = getattr(summary, name)
             yield what, name, each.p5, each.median, each.p95
     if done.permuted is not None:

@@ -358,10 +358,10 @@ def test_a_backtest_that_looks_ahead_says_void_first_and_ends_with_one(
 def test_a_sweep_that_looks_ahead_says_void_first_and_ends_with_one(
     goog: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tradewright.research import sweep_part as sweeping
+    from tradewright.research import look_ahead
 
-    plain = sweeping.evidence_of
-    monkeypatch.setattr(sweeping, "evidence_of", lambda *said: replace(plain(*said), findings=("bar 3: target",)))
+    plain = look_ahead.evidence_of
+    monkeypatch.setattr(look_ahead, "evidence_of", lambda *said: replace(plain(*said), findings=("bar 3: target",)))
     words = ("sweep", "strategy=sma_crossover", "strategy.fast=2,3", "strategy.slow=5", *goog)
     said = say(*words)
     assert said.status == 1

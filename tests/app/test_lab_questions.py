@@ -115,13 +115,29 @@ def test_without_an_instrument_nothing_is_asked(house: House, choice: lab.Choice
     assert said.problem == "no instrument is picked: pick at least one"
 
 
-@pytest.mark.parametrize("question", [Question.SWEEP, Question.WALK_FORWARD, Question.MONTE_CARLO])
-def test_an_allocation_is_refused_where_it_cannot_be_asked(crypto: tuple[str, ...], question: Question) -> None:
-    picked = replace(lab.lab_options(crypto).first, strategy="momentum_rotation", days=None, parameters={})
-    for values in ({"bars": "20,50"}, {}):
-        said = answer(crypto, Asked(question, picked, values)).problem
-        assert said.startswith("momentum_rotation decides on all instruments together")
-        assert said.endswith("ask for One account")
+def test_an_allocation_is_asked_in_one_account(crypto: tuple[str, ...]) -> None:
+    """The answers are those of the command line with ``backtest.account=shared``."""
+    first = lab.lab_options(crypto).first
+    picked = replace(
+        first, strategy="momentum_rotation", instruments=("BTC", "ETH"), days=None, parameters={"least": -100}
+    )
+    small = (*crypto, "montecarlo.paths=100", "montecarlo.permutations=3")
+    told = {
+        question: answer(small, Asked(question, picked, {"bars": "5,9", "top": "1"}, folds=2))
+        for question in (Question.SWEEP, Question.WALK_FORWARD, Question.MONTE_CARLO)
+    }
+    assert [said.problem for said in told.values()] == [""] * 3
+    words = (*small, *picked.overrides(), "backtest.account=shared", "strategy.bars=5,9", "strategy.top=1")
+    swept = sweep(words)
+    assert [row["sharpe"] for row in told[Question.SWEEP].rows] == pytest.approx(
+        [row["sharpe"] for row in swept.rows], rel=1e-3
+    )
+    folds = walk_forward((*words, "walkforward.folds=2")).folds
+    assert [row["chosen"] for row in told[Question.WALK_FORWARD].rows] == [
+        f"bars {fold.parameters['bars']:g}" for fold in folds
+    ]
+    assert told[Question.MONTE_CARLO].note.startswith("100 paths of ")
+    assert [row["costs"] for row in told[Question.MONTE_CARLO].rows] == ["x 1", "x 2", "x 3", "x 1", "x 1"]
 
 
 def test_the_values_of_the_file_are_suggested(crypto: tuple[str, ...]) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.app.conftest import say
 from tests.support.houses import House, conf_copy
+from tests.support.random_walks import asked
+from tradewright.research import look_ahead
 
 INSTRUMENTS = "backtest.instruments=[BTC,ETH,AAPL]"
 ROTATION = ("strategy=momentum_rotation", "strategy.bars=5", "strategy.top=2", "strategy.least=-100.0")
@@ -19,7 +23,7 @@ SHARED = (INSTRUMENTS, "backtest.timeframe=1d", "backtest.account=shared")
 def stocked(tmp_path_factory: pytest.TempPathFactory) -> House:
     """Scenario days of three instruments, and a few strategies."""
     folder = tmp_path_factory.mktemp("shared")
-    kept = ("momentum_rotation", "inverse_volatility", "equal_weight", "buy_and_hold")
+    kept = ("momentum_rotation", "inverse_volatility", "equal_weight", "buy_and_hold", "sma_crossover")
     made = House(conf_copy(folder, kept), folder / "data", ("universe.instruments=[BTC,ETH,AAPL]",))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRADEWRIGHT_CONF", str(made.conf))
@@ -105,30 +109,123 @@ def test_an_allocation_needs_the_shared_account(house: House) -> None:
     assert "add backtest.account=shared" in said.err
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("sweep", "strategy.top=1,2"),
-        ("sweep",),
-        ("walkforward", "strategy.top=1,2"),
-        ("montecarlo",),
-        ("rehearse",),
-        ("trade", "--once"),
-    ],
-)
+@pytest.mark.parametrize("command", [("rehearse",), ("trade", "--once")])
 def test_what_needs_signals_refuses_an_allocation(house: House, command: tuple[str, ...]) -> None:
     word, *more = command
-    mine = [text for text in ROTATION if not more or text.partition("=")[0] != more[0].partition("=")[0]]
-    said = say(word, *house.overrides, *mine, *(() if word == "trade" else SHARED), *more)
+    said = say(word, *house.overrides, *ROTATION, *(() if word == "trade" else SHARED), *more)
     assert said.status == 1, said
     assert "is an allocation: it decides on all instruments together and makes no signals yet" in said.err
     assert "Traceback" not in said.err
 
 
-def test_a_sweep_does_not_ignore_the_shared_account(house: House) -> None:
-    said = say("sweep", *house.overrides, "strategy=buy_and_hold", *SHARED)
-    assert said.status == 1
-    assert "backtest.account=split" in said.err
+@pytest.mark.parametrize("command", ["sweep", "walkforward", "montecarlo"])
+def test_research_of_an_allocation_needs_the_shared_account(house: House, command: str) -> None:
+    grid = () if command == "montecarlo" else ("strategy.bars=5,9",)
+    words = ("strategy=momentum_rotation", INSTRUMENTS, "backtest.timeframe=1d", *grid)
+    said = say(command, *house.overrides, *words)
+    assert said.status == 1, said
+    assert "add backtest.account=shared" in said.err
+
+
+BACKTESTED = ("total_return", "max_drawdown", "trades", "exposure", "fees")
+
+
+@pytest.mark.parametrize("strategy", ["momentum_rotation", "sma_crossover"])
+def test_each_set_of_a_sweep_is_a_backtest_and_the_same_trial(house: House, strategy: str) -> None:
+    grid, fixed = {
+        "momentum_rotation": ({"bars": (5, 9), "top": (1, 2)}, ("strategy.least=-100.0",)),
+        "sma_crossover": ({"fast": (2, 4), "slow": (7, 9)}, ()),
+    }[strategy]
+    words = (f"strategy={strategy}", *fixed, *SHARED)
+    swept = asked(house, "sweep", *words, *(f"strategy.{key}={low},{high}" for key, (low, high) in grid.items()))
+    assert (swept["trials"], swept["verdict"]["figures"]["trials"]) == (4, 4)
+    assert swept["tests"]["reality_check"] > 0.0
+    rows = {tuple(row[key] for key in grid): row for row in swept["rows"]}
+    for chosen, row in rows.items():
+        alone = asked(
+            house, "backtest", *words, *(f"strategy.{key}={at:g}" for key, at in zip(grid, chosen, strict=True))
+        )
+        assert {key: row[key] for key in BACKTESTED} == pytest.approx(
+            {key: alone["metrics"][key] for key in BACKTESTED}
+        )
+        assert (row["orders"], row["fills"]) == (alone["orders"], len(alone["fills"]))
+        figures = alone["verdict"]["figures"]
+        assert figures["trials"] == 4, "a set of the sweep is no further trial"
+        assert row["skill_sharpe"] == pytest.approx(figures["skill_sharpe"], abs=1e-9)
+        assert row["luck_chance"] == pytest.approx(figures["luck_chance"], abs=1e-9)
+        assert row["deflated_sharpe"] == pytest.approx(figures["deflated_sharpe"], abs=1e-9)
+    best = tuple(swept["rows"][0][key] for key in grid)
+    assert rows[best]["sharpe"] == max(row["sharpe"] for row in rows.values())
+
+
+def test_a_sweep_draws_searches_and_sweeps_settings_of_the_account(house: House, tmp_path: Path) -> None:
+    words = ("strategy=momentum_rotation", "strategy.least=-100.0", *SHARED, "strategy.top=1,2")
+    grid = (*words, "strategy.bars=range(3,9)")
+    some = asked(house, "sweep", *grid, "--random", "4", "--where", "bars > 3")
+    assert (some["trials"], min(row["bars"] for row in some["rows"]) > 3) == (4, True)
+    found = asked(house, "sweep", *grid, "--optuna", "5", "--objective", "sharpe", "--objective", "max_drawdown")
+    assert found["trials"] == 5
+    page = tmp_path / "page.html"
+    both = asked(
+        house, "sweep", *words, "strategy.bars=5", "backtest.shared.rebalance=week,month", "--report", str(page)
+    )
+    assert {row["backtest.shared.rebalance"] for row in both["rows"]} == {"week", "month"}
+    assert len({row["final_equity"] for row in both["rows"]}) > 1
+    assert "shared by all instruments" in page.read_text()
+
+
+@pytest.mark.parametrize("anchored", ["true", "false"])
+def test_a_walk_forward_of_an_allocation(house: House, anchored: str) -> None:
+    folds = ("walkforward.folds=3", f"walkforward.anchored={anchored}")
+    words = ("strategy=momentum_rotation", "strategy.least=-100.0", *SHARED, "strategy.top=1,2", "strategy.bars=3,5")
+    said = asked(house, "walkforward", *words, *folds)
+    assert (said["sets"], len(said["folds"])) == (4, 3)
+    assert said["verdict"]["figures"]["trials"] == 3 * 4 + 1
+    assert said["final_equity"] == pytest.approx(100_000.0 + said["metrics"]["net_profit"])
+    first = said["folds"][0]["out_of_sample"]["total_return"]
+    growth = 1.0
+    for fold in said["folds"]:
+        growth *= 1.0 + fold["out_of_sample"]["total_return"]
+    assert first != 0.0
+    assert said["metrics"]["total_return"] == pytest.approx(growth - 1.0, rel=0.02), "whole lots of another cash"
+
+
+@pytest.mark.parametrize("command", ["sweep", "walkforward"])
+def test_an_allocation_that_looks_ahead_is_void(house: House, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    plain = look_ahead.allocation_evidence
+
+    def peeking(*said: Any) -> dict[str, Any]:
+        return {symbol: replace(each, findings=("bar 3: weights",)) for symbol, each in plain(*said).items()}
+
+    monkeypatch.setattr(look_ahead, "allocation_evidence", peeking)
+    said = say(command, *house.overrides, *ROTATION[:1], "strategy.bars=3,5", *SHARED, "walkforward.folds=2", "--json")
+    assert (said.status, "bar 3: weights" in said.json["void"]) == (1, True)
+    assert said.json["verdict"]["code"] == "INCONCLUSIVE"
+
+
+def test_monte_carlo_of_an_allocation_says_what_makes_no_sense(house: House) -> None:
+    small = ("montecarlo.paths=100", "montecarlo.permutations=3")
+    said = asked(house, "montecarlo", *ROTATION, *SHARED, *small)
+    alone = asked(house, "backtest", *ROTATION, *SHARED)
+    plain, costly = said["stresses"][:2]
+    assert (plain["net_profit"], plain["trades"]) == (pytest.approx(alone["net_profit"]), alone["metrics"]["trades"])
+    assert costly["costs"] > 1.0
+    assert costly["fees"] > plain["fees"]
+    assert said["permuted"] is None
+    assert (said["shuffled"], said["missed"], set(said["left_out"])) == (None, None, {"shuffled", "missed", "permuted"})
+    assert said["left_out"]["permuted"].startswith(
+        "AAPL has other bars than BTC, so that they cannot be permuted alike"
+    )
+    alike = asked(house, "montecarlo", *ROTATION, *SHARED, *small, "backtest.instruments=[BTC,ETH]")
+    assert (alike["permuted"]["permutations"], set(alike["left_out"])) == (3, {"shuffled", "missed"})
+    assert alike["permuted"]["observed"] == pytest.approx(
+        asked(house, "backtest", *ROTATION, *SHARED, "backtest.instruments=[BTC,ETH]")["metrics"]["sharpe"], rel=0.05
+    )
+    line = say("montecarlo", *house.overrides, *ROTATION, *SHARED, *small).out
+    assert "no bars in other orders: AAPL has other bars than BTC" in line
+    assert "no trades in other orders or trades missed: several instruments share the account" in line
+    one = asked(house, "montecarlo", "strategy=sma_crossover", *SHARED, *small, "backtest.instruments=[BTC]")
+    assert (one["left_out"], one["missed"] is None) == ({}, False), "trades of one instrument follow one another"
 
 
 @pytest.mark.parametrize(
@@ -151,4 +248,4 @@ def test_wrong_settings_are_named(house: House, word: str, rule: str) -> None:
 def test_a_round_of_all_strategies_leaves_allocations_out() -> None:
     from app.operations.trade import strategies_of
 
-    assert strategies_of(()) == ("buy_and_hold",)
+    assert strategies_of(()) == ("buy_and_hold", "sma_crossover")

@@ -122,10 +122,10 @@ def test_ctrl_c_says_that_the_same_command_goes_on(house: House, monkeypatch: py
 
 
 def test_one_that_looks_ahead_says_void_first_and_ends_with_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tradewright.research import walk_forward as walking
+    from tradewright.research import look_ahead
 
-    plain = walking.evidence_of
-    monkeypatch.setattr(walking, "evidence_of", lambda *said: replace(plain(*said), findings=("bar 3: target",)))
+    plain = look_ahead.evidence_of
+    monkeypatch.setattr(look_ahead, "evidence_of", lambda *said: replace(plain(*said), findings=("bar 3: target",)))
     said = say("walkforward", *house.overrides, *GRID)
     assert said.status == 1
     assert said.out.splitlines()[0].startswith("VOID: The strategy looks ahead")

@@ -22,8 +22,7 @@ from runtime.walk_forward import walk_forward_sets
 from tests.support.houses import House
 from tests.support.random_walks import asked, walk_house, without_trials
 from tradewright.evaluation.folds import BarSpan
-from tradewright.research import sweep_part
-from tradewright.research import walk_forward as walking
+from tradewright.research import look_ahead, sweep_part
 
 MORE = ("montecarlo.paths=100", "montecarlo.permutations=20", "walkforward.folds=3")
 GRID = "grid:\n  fast: [3, 5, 8]\n  slow: [5, 13, 21]\n"
@@ -151,7 +150,7 @@ def test_a_sweep_that_is_stopped_counts_nothing_and_goes_on(
 def test_one_that_looks_ahead_fails_its_check(
     house: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    module = {"sweep": sweep_part, "walk_forward": walking, "monte_carlo": runtime_research}[part]
+    module = runtime_research if part == "monte_carlo" else look_ahead
     plain = module.evidence_of
     monkeypatch.setattr(module, "evidence_of", lambda *said: replace(plain(*said), findings=("bar 3: target",)))
     job = research_definitions(house.overrides).resolve_job_def(ROBUSTNESS_JOB)

@@ -26,7 +26,8 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
         conf_copy(tmp_path, ("momentum_rotation",)), tmp_path / "data", (*SHARED, "strategy=momentum_rotation")
     )
     path = made.conf / "strategy" / "momentum_rotation.yaml"
-    path.write_text(path.read_text().replace("value: 252", "value: 5").replace("value: 0.0", "value: -100.0"))
+    text = path.read_text().replace("value: 252", "value: 5").replace("value: 0.0", "value: -100.0")
+    path.write_text(text.replace("[63, 126, 252]", "[3, 5]").replace("[2, 3, 4]", "[1, 3]"))
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(made.conf))
     return made
 
@@ -34,8 +35,6 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 def test_the_chain_is_the_commands(house: House, instance: dg.DagsterInstance) -> None:
     overrides = tuple(text for text in house.overrides if not text.startswith("strategy="))
     definitions = research_definitions(overrides)
-    robust = definitions.resolve_job_def(ROBUSTNESS_JOB).asset_layer.executable_asset_keys
-    assert {key.path[-1] for key in robust} == {"certificate"}, "an allocation is not swept"
     run = execute(definitions, RESEARCH_JOB, instance)
     events = run.get_asset_materialization_events()
     made = {event.asset_key.path[-1]: event.materialization.metadata for event in events}
@@ -57,6 +56,36 @@ def test_the_chain_is_the_commands(house: House, instance: dg.DagsterInstance) -
         assert rows["price"].tolist() == [row["price"] for row in said["fills"] if row["instrument"] == symbol]
     assert artefacts.read_json(("evaluation", NAME)) == said["metrics"]
     assert "shared by all instruments" in Path(made["risk_report"]["report"].value).read_text()
+
+
+def test_its_robustness_is_the_commands(house: House, instance: dg.DagsterInstance) -> None:
+    more = ("montecarlo.paths=100", "montecarlo.permutations=3", "walkforward.folds=2")
+    overrides = (*(text for text in house.overrides if not text.startswith("strategy=")), *more)
+    job = research_definitions(overrides).resolve_job_def(ROBUSTNESS_JOB)
+    assert {key.path[-1] for key in job.asset_layer.executable_asset_keys} == {*DEAR, "certificate"}
+    run = job.execute_in_process(
+        instance=instance, asset_selection=[dg.AssetKey(["strategy", NAME, part]) for part in DEAR]
+    )
+    assert {(each.check_name, each.passed) for each in run.get_asset_check_evaluations()} == {("valid", True)}
+    made = {
+        event.asset_key.path[-1]: event.materialization.metadata for event in run.get_asset_materialization_events()
+    }
+    assert set(made) == set(DEAR)
+    lines = {line["source"]: line["added"] for line in asked(house, "trials")["trials"]}
+    assert lines["walkforward"] == 2 * 4 + 1
+    assert lines["sweep"] + lines["backtest"] == 4, "the backtest is a set of the sweep"
+    for part, command in DEAR.items():
+        said = asked(house, command, *more)
+        assert made[part]["config_hash"].value == said["config_hash"]
+        assert (
+            said["verdict"]["figures"]["skill_sharpe"] == made[part]["verdict_figures"].value["figures"]["skill_sharpe"]
+        )
+    assert made["sweep"]["sets"].value == 4
+    assert made["monte_carlo"]["permutations"].value == 3
+    assert made["monte_carlo"]["left_out"].value.count("several instruments share the account") == 2
+
+
+DEAR = {"sweep": "sweep", "walk_forward": "walkforward", "monte_carlo": "montecarlo"}
 
 
 def test_jobs_without_an_asset_wait_for_nothing(house: House, instance: dg.DagsterInstance) -> None:

@@ -25,6 +25,7 @@ from tradewright.backtest.rates import Conversion
 from tradewright.backtest.span import run_span
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import sweep
+from tradewright.backtest.workers import Threads
 from tradewright.fills import costs, slippage
 from tradewright.model.errors import DataError
 
@@ -136,7 +137,7 @@ def test_a_sweep_and_a_span_are_so_many_runs(make_bars, noisy):
     spec, table = BacktestSpec(allow_short=True, costs=fees, fee_conversion=rates(3)), make_bars(3)
     sets = [noisy(seed) for seed in range(3)]
     alone = [run(each, table, spec).totals for each in sets]
-    assert sweep(sets, table, spec, threads=2).tobytes() == np.concatenate(alone).tobytes()
+    assert sweep(sets, table, spec, workers=Threads(2)).tobytes() == np.concatenate(alone).tobytes()
     part = run_span(noisy(1), table, spec, 20, 50)
     whole = run(
         noisy(1), table.head(50), replace(spec, first_bar=20, close_at_end=True, fee_conversion=rates(3).head(50))

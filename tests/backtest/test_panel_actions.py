@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,9 @@ from tradewright.backtest.panel.engine import run_panel
 from tradewright.backtest.panel.member_results import member_results
 from tradewright.backtest.panel.panel import panel_of, session_days
 from tradewright.backtest.panel.shared_account import SharedAccount
+from tradewright.backtest.panel.span import panel_span
 from tradewright.backtest.result import FillReason
+from tradewright.backtest.span import run_span
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.model.bars import Bars
 
@@ -73,3 +76,20 @@ def test_one_instrument_is_the_one_instrument_kernel_and_its_part_is_the_whole()
     assert made.trades.tobytes() == one.trades.tobytes()
     np.testing.assert_allclose(made.equity, one.equity, rtol=1e-12)
     np.testing.assert_allclose(part.equity, one.equity, rtol=1e-12)
+
+
+@pytest.mark.parametrize("span", [(0, 80), (20, 60), (45, 70)])
+def test_a_part_of_the_bars_meets_the_actions_of_its_own_bars(span):
+    rows = [(3, 2.0, 0.5), (30, 0.3, 0.0), (50, 1.0, 3.0), (58, 2.0, 0.0)]
+    bars = split_prices(random_bars(1, 80), rows)
+    spec = BacktestSpec(cash=50_000.0, allow_short=True, actions=actions(80, *rows))
+    panel, one = panel_of({"A": bars}, {"A": spec}), run_span(Noisy(1, 20), bars, spec, *span)
+    head = panel_span(panel, *span, 50_000.0)
+    made = run_panel(Noisy(1, 20), head, SharedAccount(margin=0.0), session_days(panel, None)[: span[1]])
+    part = member_results(head, made)["A"]
+    assert len(one.adjustments) > 0
+    assert (len(part.fills), len(part.adjustments)) == (len(one.fills), len(one.adjustments))
+    np.testing.assert_array_equal(part.adjustments["bar"], one.adjustments["bar"])
+    np.testing.assert_allclose(part.equity, one.equity, rtol=1e-12)
+    np.testing.assert_allclose(part.held_marks, one.held_marks, rtol=1e-12)
+    np.testing.assert_allclose(made.equity[span[0] :], one.equity, rtol=1e-12)

@@ -341,14 +341,12 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "keys of rules": (
-        {"params": {"size_pct": 0.1, "stop_loss_pct": 0.1}, "exits": {"stop": "close"},
-         "grid": {"stop_loss_pct": [0.1]}},
+        {"params": {"size_pct": 0.1, "stop_loss_pct": 0.1}, "exits": {"stop": "close"}},
         [
             "STATIC_FAIL: params.size_pct: the size of an allocation is its weights: write allocate.total (remove it)",
             "STATIC_FAIL: params.stop_loss_pct: it steers the orders of rules, and an allocation has none (remove it)",
             ("STATIC_FAIL: exits: an allocation has no protective orders: what it does not want any more is sold when "
              "it is asked (remove it)"),
-            "STATIC_FAIL: grid: an allocation is not swept, so that nothing reads its grid (remove it)",
         ],
     ),
     "a parameter that nothing reads": (

@@ -69,6 +69,8 @@ def test_the_paths_are_those_of_the_bars_returns_and_the_trades() -> None:
     ).summary()
     assert found.bootstrap.sharpe.median == pytest.approx(alone.sharpe.median)
     assert found.bootstrap.max_drawdown.p5 == pytest.approx(alone.max_drawdown.p5)
+    assert found.shuffled is not None
+    assert found.missed is not None
     ends = found.shuffled.total_return
     assert (ends.p5, ends.p95) == (pytest.approx(account.equity[-1] / SPEC.cash - 1.0), pytest.approx(ends.p5))
     assert found.shuffled.max_drawdown.p5 < found.shuffled.max_drawdown.p95
@@ -77,6 +79,8 @@ def test_the_paths_are_those_of_the_bars_returns_and_the_trades() -> None:
 
 
 def summaries(found: MonteCarloStudy) -> list[MonteCarloSummary]:
+    assert found.shuffled is not None
+    assert found.missed is not None
     return [found.bootstrap, found.shuffled, found.missed]
 
 

@@ -135,14 +135,16 @@ def _rows(pooled: PooledSets, block: slice, cash: float) -> Matrix:
     """The totals of a slice of the sets, as a table of numbers."""
     totals = np.zeros(block.stop - block.start, TOTALS)
     for place, row in enumerate(range(block.start, block.stop)):
-        _fill(totals[place : place + 1], pooled_curve(pooled, row), cash)
+        fill_totals(totals[place : place + 1], pooled_curve(pooled, row), cash)
     return totals.view(np.float64).reshape(len(totals), -1)
 
 
-def _fill(totals: npt.NDArray[np.void], curve: PooledCurve, cash: float) -> None:
+def fill_totals(totals: npt.NDArray[np.void], curve: PooledCurve, cash: float) -> None:
+    """Write the totals of a curve into a row of ``TOTALS``; an equity at or below zero earns nothing after it."""
     trades, wins, orders, fills, fees = curve.counts
     equity = np.concatenate(([cash], curve.equity))
-    returns = np.diff(equity)[1:] / equity[1:-1]
+    before = equity[1:-1]
+    returns = np.divide(np.diff(equity)[1:], before, out=np.zeros(len(before)), where=before > 0.0)
     deviation = float(returns.std(ddof=1)) if len(returns) > 1 else 0.0
     totals["final_equity"], totals["net_profit"] = equity[-1], equity[-1] - cash
     totals["total_return"] = equity[-1] / cash - 1.0

@@ -37,20 +37,21 @@ def run_span(strategy: Strategy, bars: Bars, spec: BacktestSpec, start: int, sto
     Raises:
         DataError, ConfigError, StrategyError: as :func:`tradewright.backtest.engine.run`.
     """
-    result = run(strategy, bars.head(stop), span_spec(spec, start, stop))
-    fills, trades = result.fills.copy(), result.trades.copy()
-    fills["bar"] -= start
-    trades["entry_bar"] -= start
-    trades["exit_bar"] -= start
-    adjustments = result.adjustments.copy()
-    adjustments["bar"] -= start
-    rates = spec.conversion
+    return from_bar(run(strategy, bars.head(stop), span_spec(spec, start, stop)), start)
+
+
+def from_bar(result: BacktestResult, start: int) -> BacktestResult:
+    """The bars from ``start`` on of a result that begins flat there; in what comes back bar 0 is ``start``."""
+    fills, trades, adjustments = result.fills.copy(), result.trades.copy(), result.adjustments.copy()
+    for table, column in ((fills, "bar"), (trades, "entry_bar"), (trades, "exit_bar"), (adjustments, "bar")):
+        table[column] -= start
+    stop, rates, actions = len(result.bars.ts), result.conversion, result.actions
     return replace(
         result,
-        bars=select(bars, slice(start, stop)),
+        bars=select(result.bars, slice(start, None)),
         fills=fills,
         trades=trades,
         conversion=None if rates is None else rates.part(start, stop),
-        actions=None if spec.actions is None else spec.actions.part(start, stop),
+        actions=None if actions is None else actions.part(start, stop),
         adjustments=adjustments,
     )

@@ -17,7 +17,7 @@ from tradewright.backtest.kernel import SUMMARY_SLOTS, Indices, Matrix, Workspac
 from tradewright.backtest.result import FILL, TOTALS, TRADE, totals_of
 from tradewright.backtest.spec import BacktestSpec, KernelParameters
 from tradewright.backtest.strategy_errors import features_of, located_errors
-from tradewright.backtest.sweep_plan import SweepPlan, sweep_plan
+from tradewright.backtest.sweep_plan import SweepPlan, Tested, sweep_plan
 from tradewright.backtest.workers import Compute, Prepare, Threads, Work, Workers
 from tradewright.indicators.registry import column
 from tradewright.model.bars import Bars
@@ -90,7 +90,7 @@ def sweep(
 
 
 def computed(
-    strategies: Sequence[Strategy],
+    strategies: Sequence[Tested],
     plan: SweepPlan,
     slots: int,
     prepare_part: Prepare,
@@ -126,7 +126,7 @@ def computed(
     return ordered
 
 
-def _work(strategies: Sequence[Strategy], plan: SweepPlan, missing: Sequence[slice]) -> Iterator[Work]:
+def _work(strategies: Sequence[Tested], plan: SweepPlan, missing: Sequence[slice]) -> Iterator[Work]:
     """The blocks that are missing, by the parts whose sets are prepared together."""
     starts = {block.start for block in missing}
     for part in plan.parts:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from tradewright.backtest.kernel import Indices
 from tradewright.backtest.strategy_errors import features_of
+from tradewright.model.allocation import Allocation
 from tradewright.model.strategy import Feature, Strategy
+
+Tested = TypeVar("Tested", bound=Strategy | Allocation)
 
 BLOCK = 64
 """Sets that one thread computes between two progress reports; an interruption loses at most as many per thread."""
@@ -43,12 +46,12 @@ class SweepPlan(NamedTuple):
         """Those of all parts."""
         return [block for part in self.parts for block in part.blocks]
 
-    def chosen(self, strategies: Sequence[Strategy], sets: slice) -> list[Strategy]:
+    def chosen(self, strategies: Sequence[Tested], sets: slice) -> list[Tested]:
         """The strategies of a slice of the order."""
         return [strategies[row] for row in self.order[sets].tolist()]
 
 
-def sweep_plan(strategies: Sequence[Strategy], bars: int, tables: int = 1) -> SweepPlan:
+def sweep_plan(strategies: Sequence[Strategy | Allocation], bars: int, tables: int = 1) -> SweepPlan:
     """A plan under which the columns of a part take no more than :data:`COLUMN_BYTES`.
 
     The features at each place of a set (the fast mean, the slow mean) are numbered as they appear. Sets whose numbers
@@ -79,7 +82,7 @@ def _blocks(sets: slice, size: int) -> list[slice]:
     return [slice(start, min(start + size, sets.stop)) for start in range(sets.start, sets.stop, size)]
 
 
-def _numbers(strategies: Sequence[Strategy]) -> tuple[Indices, int]:
+def _numbers(strategies: Sequence[Strategy | Allocation]) -> tuple[Indices, int]:
     """The number of the feature at each place of each set (sets x places), and how many features all places have."""
     known: list[dict[Feature, int]] = []
     rows = []

@@ -6,15 +6,16 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from tradewright.backtest.kernel import Matrix
+from tradewright.model.allocation import Allocation
 from tradewright.model.errors import ConfigError
 from tradewright.model.strategy import Strategy
 
 Compute = Callable[[slice], Matrix]
 """Computes the rows of a slice of the sets that are prepared."""
-Prepare = Callable[[Sequence[Strategy]], Compute]
+Prepare = Callable[[Sequence[Any]], Compute]
 """Given the sets of a part, at least one, what computes the rows of a slice of them."""
 
 
@@ -27,7 +28,7 @@ class Work(NamedTuple):
         first: the row of the first set among all sets.
     """
 
-    strategies: Sequence[Strategy]
+    strategies: Sequence[Strategy | Allocation]
     blocks: Sequence[slice]
     first: int
 

@@ -44,9 +44,6 @@ def _of_rules(reading: DocumentReading) -> Iterator[Problem]:
     if any(text is not None for _, text in document.exits):
         told = "an allocation has no protective orders: what it does not want any more is sold when it is asked"
         yield reading.problem(told, "exits", Hint(text="remove it", path="exits"))
-    if document.grid:
-        hint = Hint(text="remove it", path="grid")
-        yield reading.problem("an allocation is not swept, so that nothing reads its grid", "grid", hint)
 
 
 def _ranking(reading: DocumentReading, terms: AllocationTerms) -> Iterator[Problem]:

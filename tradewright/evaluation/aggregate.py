@@ -40,7 +40,7 @@ def pooled(accounts: Mapping[str, BacktestResult]) -> BacktestResult:
         fills=_joined(members, "fills", ("bar",), {"price": "rate"}, stamps),
         trades=_joined(members, "trades", ("exit_bar", "entry_bar"), _TRADE_PRICES, stamps),
         orders=sum(each.orders for each in members),
-        given=Curves(equity, cash, (equity - cash) / market),
+        given=Curves(equity, cash, np.divide(equity - cash, market, out=np.zeros(len(market)), where=market != 0.0)),
         currency=members[0].currency,
         session_days=_days(members, stamps),
     )

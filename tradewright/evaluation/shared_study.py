@@ -109,18 +109,21 @@ def account_of(panel: Panel, run: PanelRun, results: Mapping[str, BacktestResult
     """The shared account as one result, on the union of times.
 
     Its prices are the value of holding an equal part of the cash in each instrument from its first bar on, as those of
-    the pooled accounts of a split are, so that both are compared with the same.
+    the pooled accounts of a split are, so that both are compared with the same. Of a part of the bars it has those of
+    the part.
     """
     cash, members = panel.specs[0].cash, len(panel.names)
     parts = {name: replace(result, initial_cash=cash / members) for name, result in results.items()}
     pool = pooled(parts)
     market = pool.bars.close
-    position = np.divide(run.equity - run.cash, market, out=np.zeros(len(market)), where=market != 0.0)
+    first = panel.specs[0].first_bar
+    equity, money_left = run.equity[first:], run.cash[first:]
+    position = np.divide(equity - money_left, market, out=np.zeros(len(market)), where=market != 0.0)
     return replace(
         pool,
         initial_cash=float(cash),
         orders=int(run.orders.sum()),
-        given=Curves(run.equity, run.cash, position),
+        given=Curves(equity, money_left, position),
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import cast
 
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence, tested_code
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.model.allocation import Allocation
+from tradewright.model.allocation import Allocation, is_allocation
 from tradewright.model.errors import StoreError
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Strategy
@@ -35,6 +36,23 @@ def evidence_of(strategy: Strategy, item: InstrumentBars, kept: Artefacts) -> Lo
     made = look_ahead_evidence(strategy, item.bars, secondary=item.secondary, data=data)
     kept.write_json(key, asdict(made))
     return made
+
+
+def look_ahead_of(
+    strategy: Strategy | Allocation,
+    tables: Mapping[str, InstrumentBars],
+    terms: Mapping[str, BacktestSpec],
+    kept: Artefacts,
+) -> dict[str, LookAheadEvidence]:
+    """The evidence on each instrument: :func:`evidence_of`, or :func:`allocation_evidence` of an allocation.
+
+    Raises:
+        ConfigError, DataError, StoreError, StrategyError: as they do.
+    """
+    if is_allocation(strategy):
+        return allocation_evidence(strategy, tables, terms)
+    decides = cast("Strategy", strategy)
+    return {symbol: evidence_of(decides, item, kept) for symbol, item in tables.items()}
 
 
 def allocation_evidence(

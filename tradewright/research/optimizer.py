@@ -203,7 +203,7 @@ class _KeptValues:
     def __init__(self, space: _Space, objectives: tuple[str, ...]) -> None:
         self._space, self._objectives = space, objectives
         folder = space.parts[0].part.rules.running
-        digests = [sets_digest(each.part.rules.recorder, each.made, each.specs) for each in space.parts]
+        digests = [sets_digest(each.part.rules.recorder, each.made, each.specs, each.ground) for each in space.parts]
         yearly = [each.days_per_year for each in space.parts]  # some objectives are a year's
         self._file = None if folder is None else folder / f"{content_hash([digests, list(objectives), yearly])}.search"
         self._known = {} if self._file is None else _read(self._file)

@@ -6,37 +6,41 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from tradewright.backtest.cache import cache_key
-from tradewright.backtest.engine import run
+from tradewright.backtest.panel.cache import panel_key
+from tradewright.backtest.panel.sets import PanelGround, panel_returns, panel_sweep
+from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.pooled_sets import PooledCurve, pooled_returns, pooled_sweep
 from tradewright.backtest.result import TOTALS, BacktestResult
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import Progress, sweep
 from tradewright.backtest.workers import Workers, all_threads
-from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.equity_curve import CAP, Sampling, levels, periods_per_year, returns_of
 from tradewright.evaluation.skill import market_returns
 from tradewright.evaluation.study import MetricsConfig
+from tradewright.model.allocation import Allocation
 from tradewright.model.bars import Bars, Floats, Times
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Strategy
+from tradewright.research.accounts import account_on, ground_of, split_account
 from tradewright.research.bars import InstrumentBars
-from tradewright.research.look_ahead import evidence_of
+from tradewright.research.look_ahead import look_ahead_of
 from tradewright.research.set_skill import active_set_returns
-from tradewright.research.study import Terms, session_days
+from tradewright.research.study import Terms
 from tradewright.research.trial_recorder import TrialRecorder
 from tradewright.store.artefacts import Artefacts
 
-Made = TypeVar("Made", bound=Strategy)
+Made = TypeVar("Made", bound=Strategy | Allocation)
 
-KEPT_FROM = 2_000
-"""A sweep of fewer sets takes seconds, and begins anew where it was stopped."""
+KEPT_FROM, KEPT_FROM_PANELS = 2_000, 200
+"""A sweep of fewer sets takes seconds, and begins anew where it was stopped; one account for all instruments is dearer
+than an account for one."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +74,17 @@ class SweepPart:
             that is slower than the slow one), and that set is left out.
         swept: the settings that are no parameters and differ from part to part, as they were written.
         among: all sets of which a search chose these by their results; empty where none did.
+        shared: the terms of one account for all instruments, in the order of ``tables``; None splits the cash.
     """
 
-    make: Callable[[Mapping[str, float]], Strategy]
+    make: Callable[[Mapping[str, float]], Strategy | Allocation]
     sets: Sequence[Mapping[str, float]]
     tables: Mapping[str, InstrumentBars]
     terms: Terms
     rules: SweepRules
     swept: Mapping[str, str] = field(default_factory=dict)
     among: Sequence[Mapping[str, float]] = ()
+    shared: SharedAccount | None = None
 
 
 @dataclass(frozen=True)
@@ -90,15 +96,17 @@ class TriedPart:
         why: the reason against the first set that the strategy does not take; empty where it takes all.
         ahead: the first finding of the look-ahead test of the first set; empty is the good result.
         totals: as of ``tradewright.backtest.sweep``.
+        ground: what the sets share, in one account for all instruments; None where each has its own.
     """
 
     part: SweepPart
     taken: Sequence[int]
     why: str
     ahead: str
-    made: Sequence[Strategy]
+    made: Sequence[Strategy | Allocation]
     specs: Mapping[str, BacktestSpec]
     totals: npt.NDArray[np.void]
+    ground: PanelGround | None = None
 
     @property
     def days_per_year(self) -> float:
@@ -117,11 +125,9 @@ class TriedPart:
 
     def account(self, row: int) -> BacktestResult:
         """The backtest of one set; on several instruments their accounts as one."""
-        accounts = {
-            symbol: replace(run(self.made[row], item.bars, self.specs[symbol]), session_days=session_days(item))
-            for symbol, item in self.part.tables.items()
-        }
-        return next(iter(accounts.values())) if len(accounts) == 1 else pooled(accounts)
+        if self.ground is not None:
+            return account_on(self.ground, self.made[row], self.part.tables)
+        return split_account(cast("Strategy", self.made[row]), self.part.tables, self.specs)
 
     def active(self, rows: Sequence[int], groups: Times) -> npt.NDArray[np.float64]:
         """What the sets in ``rows`` add to holding at their mean exposure: periods x sets.
@@ -129,11 +135,11 @@ class TriedPart:
         Args:
             groups: the first bar of each period, ascending from 0.
         """
-        chosen = [self.made[row] for row in rows]
-        accounts = _accounts(self.part, self.specs)
-        if len(accounts) == 1:
-            return active_set_returns(chosen, *accounts[0], groups)
-        market, cash = self.market, sum(spec.cash for _bars, spec in accounts)
+        chosen, ground = [self.made[row] for row in rows], self.ground
+        alone, accounts = cast("Sequence[Strategy]", chosen), _accounts(self.part, self.specs)
+        if ground is None and len(accounts) == 1:
+            return active_set_returns(alone, *accounts[0], groups)
+        market, cash = self.market, self.market.initial_cash
         held = np.add.reduceat(market_returns(market.marks), groups)
 
         def added(curve: PooledCurve) -> Floats:
@@ -142,7 +148,9 @@ class TriedPart:
             earned: Floats = np.add.reduceat(own, groups) - np.clip(share, -CAP, CAP).mean() * held
             return earned
 
-        return pooled_returns(chosen, accounts, added, len(groups), workers=all_threads())
+        if ground is not None:
+            return panel_returns(chosen, ground, added, len(groups), workers=all_threads())
+        return pooled_returns(alone, accounts, added, len(groups), workers=all_threads())
 
 
 def try_part(part: SweepPart, progress: Progress | None = None) -> TriedPart:
@@ -154,7 +162,7 @@ def try_part(part: SweepPart, progress: Progress | None = None) -> TriedPart:
         StrategyError: the strategy's own code failed.
     """
     ready = tested_part(part)
-    return replace(ready, totals=totals_of_sets(ready, progress, _running(part, ready.made, ready.specs)))
+    return replace(ready, totals=totals_of_sets(ready, progress, _running(ready)))
 
 
 def tested_part(part: SweepPart) -> TriedPart:
@@ -165,35 +173,49 @@ def tested_part(part: SweepPart) -> TriedPart:
     """
     refuse_without_bars(part.tables)
     taken, why = taken_sets(part.make, part.sets)
-    made = list(taken.values())
-    tested = [evidence_of(made[0], item, part.rules.kept) for item in part.tables.values()]
-    specs = {symbol: shared_terms(part.terms, item, len(part.tables)) for symbol, item in part.tables.items()}
+    made, shared = list(taken.values()), part.shared
+    accounts = len(part.tables) if shared is None else 1
+    specs = {symbol: part_of_cash(part.terms, item, accounts) for symbol, item in part.tables.items()}
+    tested = look_ahead_of(made[0], part.tables, specs, part.rules.kept).values()
     ahead = next((finding for each in tested for finding in each.findings), "")
-    return TriedPart(part, list(taken), why, ahead, made, specs, np.empty(0, TOTALS))
+    ground = None if shared is None else ground_of(part.tables, specs, shared)
+    return TriedPart(part, list(taken), why, ahead, made, specs, np.empty(0, TOTALS), ground)
 
 
 def totals_of_sets(
     ready: TriedPart, progress: Progress | None = None, kept: Path | None = None
 ) -> npt.NDArray[np.void]:
     """The totals of the sets of a part, on several instruments those of all accounts as one."""
-    accounts, workers = _accounts(ready.part, ready.specs), ready.part.rules.workers
+    workers = ready.part.rules.workers
+    if ready.ground is not None:
+        return panel_sweep(ready.made, ready.ground, workers=workers, progress=progress, kept=kept)
+    made, accounts = cast("Sequence[Strategy]", ready.made), _accounts(ready.part, ready.specs)
     if len(accounts) == 1:
-        return sweep(ready.made, *accounts[0], workers=workers, progress=progress, kept=kept)
-    return pooled_sweep(ready.made, accounts, workers=workers, progress=progress, kept=kept)
+        return sweep(made, *accounts[0], workers=workers, progress=progress, kept=kept)
+    return pooled_sweep(made, accounts, workers=workers, progress=progress, kept=kept)
 
 
-def _running(part: SweepPart, made: Sequence[Strategy], specs: Mapping[str, BacktestSpec]) -> Path | None:
+def _running(ready: TriedPart) -> Path | None:
     """The file that keeps the totals while they are computed; None for a sweep that takes seconds."""
-    folder = part.rules.running
-    if folder is None or len(made) < KEPT_FROM:
+    folder, least = ready.part.rules.running, KEPT_FROM if ready.ground is None else KEPT_FROM_PANELS
+    if folder is None or len(ready.made) < least:
         return None
-    return folder / f"{sets_digest(part.rules.recorder, made, specs)}.rows"
+    return folder / f"{sets_digest(ready.part.rules.recorder, ready.made, ready.specs, ready.ground)}.rows"
 
 
-def sets_digest(recorder: TrialRecorder, made: Sequence[Strategy], specs: Mapping[str, BacktestSpec]) -> str:
+def sets_digest(
+    recorder: TrialRecorder,
+    made: Sequence[Strategy | Allocation],
+    specs: Mapping[str, BacktestSpec],
+    ground: PanelGround | None = None,
+) -> str:
     """A hash of everything that the totals of sets depend on: code, parameters, bars, terms."""
     keys = recorder.keys(made).tobytes().hex()
-    runs = [cache_key(made[0], item.data_hash, specs[symbol]) for symbol, item in sorted(recorder.tables.items())]
+    if ground is not None:
+        hashes = {symbol: item.data_hash for symbol, item in recorder.tables.items()}
+        return content_hash([panel_key(made[0], ground.panel, ground.shared, ground.days, hashes), keys])
+    first = cast("Strategy", made[0])
+    runs = [cache_key(first, item.data_hash, specs[symbol]) for symbol, item in sorted(recorder.tables.items())]
     return content_hash([runs, keys])
 
 
@@ -202,10 +224,10 @@ def _accounts(part: SweepPart, specs: Mapping[str, BacktestSpec]) -> list[tuple[
     return [(item.bars, specs[symbol]) for symbol, item in part.tables.items()]
 
 
-def shared_terms(terms: Terms, item: InstrumentBars, instruments: int) -> BacktestSpec:
-    """The terms of one of several instruments, with an equal part of the cash."""
+def part_of_cash(terms: Terms, item: InstrumentBars, accounts: int) -> BacktestSpec:
+    """The terms of one instrument, with an equal part of the cash for each of several accounts."""
     found = terms(item)
-    return replace(found, cash=found.cash / instruments)
+    return replace(found, cash=found.cash / accounts)
 
 
 def refuse_without_bars(tables: Mapping[str, InstrumentBars]) -> None:

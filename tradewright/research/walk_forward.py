@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.result import TOTALS, BacktestResult
 from tradewright.backtest.workers import all_threads
 from tradewright.catalog.trials import TrialSource
@@ -24,22 +25,24 @@ from tradewright.evaluation.metrics import Metrics
 from tradewright.evaluation.risk_report import RiskReport, risk_report
 from tradewright.evaluation.significance import shape_of
 from tradewright.evaluation.trial_count import TrialCount
+from tradewright.model.allocation import Allocation
 from tradewright.model.bars import Timeframe, Times
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Strategy
 from tradewright.quality.thresholds import QualityRules
 from tradewright.research.bars import BaseBars, InstrumentBars
-from tradewright.research.fold_runs import FoldRuns
-from tradewright.research.look_ahead import evidence_of
+from tradewright.research.fold_runs import FoldRuns, SharedFoldRuns
+from tradewright.research.look_ahead import look_ahead_of
 from tradewright.research.study import Terms, evidence
 from tradewright.research.sweep import distinct_sets
 from tradewright.research.sweep_part import (
     KEPT_FROM,
+    KEPT_FROM_PANELS,
     SweepRules,
     data_hash_of,
+    part_of_cash,
     refuse_without_bars,
     sets_digest,
-    shared_terms,
     taken_sets,
 )
 from tradewright.research.trial_recorder import keys_on_part, trial_rows
@@ -115,7 +118,7 @@ class Grounds:
 
 
 def walk_forward(
-    make: Callable[[Mapping[str, float]], Strategy],
+    make: Callable[[Mapping[str, float]], Strategy | Allocation],
     sets: Sequence[Mapping[str, float]],
     tables: Mapping[str, InstrumentBars],
     terms: Terms,
@@ -123,6 +126,7 @@ def walk_forward(
     folds: FoldRules,
     grounds: Grounds,
     progress: Progress | None = None,
+    shared: SharedAccount | None = None,
 ) -> WalkForward:
     """Choose on each train span the best set by ``rules.rank``, try it on the test that follows, and judge the tests.
 
@@ -141,10 +145,11 @@ def walk_forward(
 
     On several instruments the folds divide the time stamps of all of them. Each has its account with an equal part of
     the cash, anew at the begin of each span, and a set is judged by all accounts together. One without a bar in a span
-    keeps its cash.
+    keeps its cash. In one account that they share the cash is not divided, and an allocation is asked at the close of
+    the first bar of each span, and then as it wishes.
 
     Args:
-        make, sets, terms: as for :class:`~tradewright.research.sweep_part.SweepPart`.
+        make, sets, terms, shared: as for :class:`~tradewright.research.sweep_part.SweepPart`.
 
     Raises:
         ConfigError: no set left, or too many folds for the bars.
@@ -155,15 +160,14 @@ def walk_forward(
     refuse_without_bars(tables)
     taken, why = taken_sets(make, sets)
     made, parameters = list(taken.values()), [dict(sets[row]) for row in taken]
-    tested = {symbol: evidence_of(made[0], item, rules.kept) for symbol, item in tables.items()}
-    specs = {symbol: shared_terms(terms, item, len(tables)) for symbol, item in tables.items()}
-    runs = FoldRuns(made, tables, specs, rules.measures, all_threads())
+    runs = _runs(made, tables, terms, rules, shared)
+    tested = look_ahead_of(made[0], tables, runs.specs, rules.kept)
     divided = folds_of(len(runs.ts), folds)
     spans = [fold.train for fold in divided]
     kept = _KeptFolds(rules, runs, spans)
     trained = _trained(runs, spans, kept, progress)
     chosen = [int(np.argsort(-each.totals[rules.rank].astype(np.float64), kind="stable")[0]) for each in trained]
-    account = runs.chained(chosen, [fold.test for fold in divided])
+    account, told = runs.chained(chosen, [fold.test for fold in divided])
     counted = _counted(rules, folds, made, trained, chosen[-1], account)
     kept.remove()
     seen = pooled_validity_evidence(
@@ -176,7 +180,7 @@ def walk_forward(
         WalkForwardFold(fold, parameters[best], runs.metrics(best, fold.train), runs.metrics(best, fold.test))
         for fold, best in zip(divided, chosen, strict=True)
     )
-    report = _report(account, runs, replace(seen, tried=counted), made[0].name, grounds.facts)
+    report = _report(account, runs, replace(seen, tried=counted, account=told), made[0].name, grounds.facts)
     drawn = [DrawnFold(each.fold, each.in_sample.sharpe, each.out_of_sample.sharpe) for each in done]
     return WalkForward(
         ts=runs.ts,
@@ -189,6 +193,20 @@ def walk_forward(
         ahead=next((finding for each in tested.values() for finding in each.findings), ""),
         data_hash=data_hash_of(tables),
     )
+
+
+def _runs(
+    made: Sequence[Strategy | Allocation],
+    tables: Mapping[str, InstrumentBars],
+    terms: Terms,
+    rules: SweepRules,
+    shared: SharedAccount | None,
+) -> FoldRuns:
+    accounts = len(tables) if shared is None else 1
+    specs = {symbol: part_of_cash(terms, item, accounts) for symbol, item in tables.items()}
+    if shared is None:
+        return FoldRuns(made, tables, specs, rules.measures, all_threads())
+    return SharedFoldRuns(made, tables, specs, rules.measures, all_threads(), shared)
 
 
 class _Trained(NamedTuple):
@@ -208,8 +226,9 @@ class _KeptFolds:
 
     def __init__(self, rules: SweepRules, runs: FoldRuns, spans: Sequence[BarSpan]) -> None:
         self._runs, self._files = runs, list[Path]()
-        if rules.running is not None and len(runs.made) * len(spans) >= KEPT_FROM:
-            digest = content_hash([sets_digest(rules.recorder, runs.made, runs.specs), spans])
+        least = KEPT_FROM if runs.ground is None else KEPT_FROM_PANELS
+        if rules.running is not None and len(runs.made) * len(spans) >= least:
+            digest = content_hash([sets_digest(rules.recorder, runs.made, runs.specs, runs.ground), spans])
             self._files = [rules.running / f"{digest}-{place}.fold" for place in range(len(spans))]
 
     def totals(self, place: int, span: BarSpan, progress: Progress | None) -> npt.NDArray[np.void]:
@@ -252,7 +271,7 @@ def _part(progress: Progress | None, place: int, folds: int) -> Progress | None:
 def _counted(
     rules: SweepRules,
     folds: FoldRules,
-    made: Sequence[Strategy],
+    made: Sequence[Strategy | Allocation],
     trained: Sequence[_Trained],
     last: int,
     account: BacktestResult,
@@ -278,7 +297,7 @@ def _counted(
 def _report(
     account: BacktestResult, runs: FoldRuns, seen: ValidityEvidence, name: str, facts: Mapping[str, str]
 ) -> RiskReport:
-    shown, measures = next(iter(runs.tables)) if len(runs.tables) == 1 else TOGETHER, runs.measures
+    shown, measures = TOGETHER if runs.pools else next(iter(runs.tables)), runs.measures
     return risk_report(
         name,
         {shown: account},

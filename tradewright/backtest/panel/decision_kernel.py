@@ -92,7 +92,7 @@ def simulate_decisions(
     the price of borrowed units; corporate actions; targets that arrived, sales before purchases; resting orders (before
     the targets where those fill at the close), entries before exits, since the moment of a fill inside a bar is not
     known and what an exit brings in must not pay for an entry of the same bar; positions of instruments that end; the
-    mark; the margin guard; the decisions.
+    mark; the margin guard; the decisions, from bar ``rules.first_bar`` on.
     """
     open_book(book, rules)
     desk.due[:, :] = -1
@@ -118,7 +118,7 @@ def simulate_decisions(
         called = i >= book.pool[POOL_CLOSING] and margin_called(book, market, rules, caps, i)
         if called:
             close_everything(book, desk, rules, i)
-        decides = i >= book.pool[POOL_CLOSING]
+        decides = i >= book.pool[POOL_CLOSING] and i >= rules.first_bar
         for n in range(len(desk.own)):
             if has_bar(market, i, n):
                 desk.own[n] += 1

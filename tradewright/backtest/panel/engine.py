@@ -13,7 +13,7 @@ from tradewright.backtest.account import ACCOUNT_SLOTS, FillLog
 from tradewright.backtest.code import answers_with_requests
 from tradewright.backtest.compiled import allocation_simulator, panel_simulator
 from tradewright.backtest.engine import inputs_of
-from tradewright.backtest.kernel import Indices
+from tradewright.backtest.kernel import Indices, Matrix
 from tradewright.backtest.orders import TARGET_SLOTS
 from tradewright.backtest.panel.allocation_kernel import (
     ABOVE_GROSS,
@@ -108,19 +108,23 @@ def run_panel(strategy: Strategy | Allocation, panel: Panel, shared: SharedAccou
     """
     if is_allocation(strategy):
         return run_allocation(strategy, panel, shared, days, feature_tables(strategy, panel))
-    return _run_decisions(cast("Strategy", strategy), panel, shared)
+    decides = cast("Strategy", strategy)
+    refuse_requests(decides)
+    inputs = [inputs_of(decides, table, spec.secondary) for table, spec in zip(panel.bars, panel.specs, strict=True)]
+    columns, which = own_columns([each.features for each in inputs], max(len(table.ts) for table in panel.bars))
+    return run_decisions(decides, panel, shared, columns, which)
 
 
 def run_allocation(
     strategy: Allocation, panel: Panel, shared: SharedAccount, days: Times, features: Tables
 ) -> PanelRun:
-    """:func:`run_panel` of an allocation whose features are there already.
+    """:func:`run_panel` of an allocation whose features are there already, as of :func:`feature_tables`.
 
     Raises:
         StrategyError: as :func:`run_panel`.
     """
     rules, count = panel.specs[0].rules(), len(panel.names)
-    decides = deciding_bars(shared.rebalance or strategy.rebalance, days)
+    decides = deciding_bars(shared.rebalance or strategy.rebalance, days, panel.specs[0].first_bar)
     params = tuple(map(float, strategy.parameters())) or (0.0,)
     acts, charged = len(panel.market.actions) > 0, len(panel.market.fee_open) > 0
     simulate = allocation_simulator(strategy.allocate, actions=acts, fee_rates=charged)
@@ -158,8 +162,12 @@ def run_allocation(
     return made
 
 
-def _run_decisions(strategy: Strategy, panel: Panel, shared: SharedAccount) -> PanelRun:
-    rules, count = panel.specs[0].rules(), len(panel.names)
+def refuse_requests(strategy: Strategy) -> None:
+    """Refuse a strategy that asks for orders which the shared account does not have.
+
+    Raises:
+        ConfigError: naming them, and what to do.
+    """
     if answers_with_requests(strategy.generate_signal):
         raise ConfigError(
             f"{strategy.name} asks for orders that the shared account does not have"
@@ -168,9 +176,19 @@ def _run_decisions(strategy: Strategy, panel: Panel, shared: SharedAccount) -> P
             remedy="use backtest.account=split for it",
             code="NO_ORDER_REQUESTS",
         )
-    inputs = [inputs_of(strategy, table, spec.secondary) for table, spec in zip(panel.bars, panel.specs, strict=True)]
-    columns, which = own_columns([each.features for each in inputs], max(len(table.ts) for table in panel.bars))
-    params = inputs[0].params
+
+
+def run_decisions(strategy: Strategy, panel: Panel, shared: SharedAccount, columns: Matrix, which: Indices) -> PanelRun:
+    """:func:`run_panel` of a strategy that decides on each instrument, whose features are there already.
+
+    Args:
+        columns, which: as of :func:`~tradewright.backtest.panel.panel.own_columns`.
+
+    Raises:
+        StrategyError: as :func:`run_panel`.
+    """
+    rules, count = panel.specs[0].rules(), len(panel.names)
+    params = tuple(map(float, strategy.parameters())) or (0.0,)
     acts, charged = len(panel.market.actions) > 0, len(panel.market.fee_open) > 0
     simulate = panel_simulator(strategy.generate_signal, which.shape[1], actions=acts, fee_rates=charged)
 

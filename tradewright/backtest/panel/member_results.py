@@ -7,6 +7,7 @@ import numpy as np
 from tradewright.backtest.panel.engine import PanelRun
 from tradewright.backtest.panel.panel import Panel
 from tradewright.backtest.result import BacktestResult, parted
+from tradewright.backtest.span import from_bar
 
 
 def member_results(panel: Panel, run: PanelRun) -> dict[str, BacktestResult]:
@@ -14,6 +15,7 @@ def member_results(panel: Panel, run: PanelRun) -> dict[str, BacktestResult]:
 
     ``cash`` is that of the whole account at the start less what the instrument's fills cost, so ``equity`` less the
     starting cash is what the instrument gained; these gains less what borrowed units cost are the gain of the account.
+    Of a part of the bars (:func:`~tradewright.backtest.panel.span.panel_span`) bar 0 is the first one that is in it.
     """
     found = {}
     for n, name in enumerate(panel.names):
@@ -27,7 +29,7 @@ def member_results(panel: Panel, run: PanelRun) -> dict[str, BacktestResult]:
         spent = every["side"] * every["quantity"] * every["price"] * spec.multiplier + every["fee"]
         every["cash"] = spec.cash - np.cumsum(spent)
         fills, adjustments = parted(every)
-        found[name] = BacktestResult(
+        made = BacktestResult(
             bars=panel.bars[n],
             initial_cash=float(spec.cash),
             fills=fills,
@@ -38,4 +40,5 @@ def member_results(panel: Panel, run: PanelRun) -> dict[str, BacktestResult]:
             actions=spec.actions,
             adjustments=adjustments,
         )
+        found[name] = from_bar(made, int(np.searchsorted(rows, spec.first_bar))) if spec.first_bar else made
     return found

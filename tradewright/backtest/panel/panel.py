@@ -16,6 +16,7 @@ from tradewright.indicators.registry import columns
 from tradewright.model.allocation import Allocation, Rebalance, Tables
 from tradewright.model.bars import Bars, Floats, Times
 from tradewright.model.errors import ConfigError, DataError
+from tradewright.model.strategy import Feature
 
 DAY_NS = 86_400_000_000_000
 YEAR_NS = 365.25 * DAY_NS
@@ -71,7 +72,7 @@ def panel_of(bars: Mapping[str, Bars], specs: Mapping[str, BacktestSpec]) -> Pan
     tables, ordered = tuple(bars.values()), tuple(specs[name] for name in bars)
     ts = np.unique(np.concatenate([table.ts for table in tables]))
     rows = tuple(np.searchsorted(ts, table.ts) for table in tables)
-    ended = tuple(name for name, table in bars.items() if _has_ended(table.ts, int(ts[-1])))
+    ended = tuple(name for name, table in bars.items() if has_ended(table.ts, int(ts[-1])))
     return Panel(
         names=tuple(bars),
         bars=tables,
@@ -81,7 +82,7 @@ def panel_of(bars: Mapping[str, Bars], specs: Mapping[str, BacktestSpec]) -> Pan
         specs=ordered,
         market=_market(tables, rows, ts, ordered),
         terms=_terms(ordered),
-        life=_life(tuple(bars), rows, ended, len(ts), close_at_end=ordered[0].close_at_end),
+        life=life_of(tuple(bars), rows, ended, len(ts), close_at_end=ordered[0].close_at_end),
     )
 
 
@@ -94,10 +95,15 @@ def feature_tables(strategy: Allocation, panel: Panel) -> Tables:
     Raises:
         ConfigError: a feature that no indicator gives.
     """
-    wanted = features_of(strategy)
-    if not wanted:
-        return (panel.market.close,)
-    found = [columns(wanted, table, spec.secondary) for table, spec in zip(panel.bars, panel.specs, strict=True)]
+    return tables_of(features_of(strategy), panel) or (panel.market.close,)
+
+
+def tables_of(wanted: Sequence[Feature], panel: Panel) -> Tables:
+    """:func:`feature_tables` of some features, in their order."""
+    found = [
+        columns(wanted, table, spec.secondary) if len(table.ts) else (table.close,) * len(wanted)
+        for table, spec in zip(panel.bars, panel.specs, strict=True)
+    ]
     alive = [closing == len(panel.ts) for closing in panel.life.closing]
     return tuple(
         _table([each[k] for each in found], panel.rows, len(panel.ts), carried=True, to_the_end=alive)
@@ -115,15 +121,16 @@ def own_columns(found: Sequence[Sequence[Floats]], count: int) -> tuple[Matrix, 
     return contiguous(padded), np.arange(len(padded)).reshape(len(found), features)
 
 
-def deciding_bars(rebalance: Rebalance, days: Times) -> Flags:
+def deciding_bars(rebalance: Rebalance, days: Times, first: int = 0) -> Flags:
     """The bars at whose close an allocation is asked: the first of each period, which needs no knowledge of later bars.
 
     Args:
         days: the date of each bar's session in days since 1970; it never falls.
+        first: the bar with which the first period begins; before it nothing is asked.
     """
     match rebalance:
         case Rebalance.BAR:
-            return np.ones(len(days), dtype=np.bool_)
+            period = np.arange(len(days))
         case Rebalance.SESSION:
             period = days
         case Rebalance.WEEK:
@@ -132,6 +139,8 @@ def deciding_bars(rebalance: Rebalance, days: Times) -> Flags:
             period = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     begins = np.ones(len(days), dtype=np.bool_)
     begins[1:] = period[1:] != period[:-1]
+    begins[:first] = False
+    begins[first : first + 1] = True
     return begins
 
 
@@ -178,7 +187,8 @@ def _check_overlap(bars: Mapping[str, Bars]) -> None:
             raise DataError(what, where=WHERE, remedy="backtest it by itself", code="NO_OVERLAP")
 
 
-def _has_ended(ts: Times, last: int) -> bool:
+def has_ended(ts: Times, last: int) -> bool:
+    """Whether an instrument with these bars, at least one, has ended before the last bar of all, or only pauses."""
     usual = float(np.median(np.diff(ts))) if len(ts) > 1 else 0.0
     return last - int(ts[-1]) > max(ENDED_DAYS * DAY_NS, ENDED_BARS * usual)
 
@@ -265,7 +275,7 @@ def _table(
     for n, (column, place) in enumerate(zip(values, rows, strict=True)):
         if len(place) == count:
             beside[n] = column
-        elif not carried:
+        elif not carried or len(place) == 0:
             beside[n, place] = column
         else:
             stop = count if to_the_end is None or to_the_end[n] else int(place[-1]) + 1
@@ -289,11 +299,12 @@ def _terms(specs: Sequence[BacktestSpec]) -> PanelTerms:
     )
 
 
-def _life(
+def life_of(
     names: Sequence[str], rows: Sequence[Indices], ended: Sequence[str], count: int, *, close_at_end: bool
 ) -> Life:
-    first = np.array([place[0] for place in rows], np.int64)
-    last = np.array([place[-1] for place in rows], np.int64)
+    """When positions can begin and are closed for good; an instrument without a bar does neither."""
+    first = np.array([place[0] if len(place) else count for place in rows], np.int64)
+    last = np.array([place[-1] if len(place) else count for place in rows], np.int64)
     closes = np.array([close_at_end or name in ended for name in names])
     closing = np.where(closes, last, count)
     ending = np.bincount(closing, minlength=count + 1)[:count].astype(np.int64)

@@ -1,0 +1,27 @@
+"""The one account for all instruments, where the settings ask for one."""
+
+from __future__ import annotations
+
+from conf.strategy_kinds import kinds
+from runtime.container import Container
+from tradewright.backtest.panel.shared_account import SharedAccount
+from tradewright.research.study import needs_shared_account
+
+
+def shared_account(house: Container) -> SharedAccount | None:
+    """The terms of the one account for all instruments; None where each has its own.
+
+    Raises:
+        ConfigError: an allocation without such an account.
+    """
+    chosen = house.settings.backtest
+    if chosen.account == "shared":
+        return chosen.shared
+    if kinds().is_allocation(house.settings.strategy.kind):
+        raise needs_shared_account(house.settings.strategy.kind)
+    return None
+
+
+def divided(shared: SharedAccount | None) -> str:
+    """How the cash is divided, in words."""
+    return "an equal part for each instrument" if shared is None else "shared by all instruments"
