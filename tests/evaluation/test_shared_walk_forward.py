@@ -68,7 +68,7 @@ def walked(
     running: Path | None = None,
 ) -> WalkForward:
     tables, now = tabled(bars), datetime(2026, 1, 2, tzinfo=UTC)
-    recorder = TrialRecorder(Trials(folder), lambda: now, tables, Timeframe.D1, "terms", "settings")
+    recorder = TrialRecorder(Trials(folder), lambda: now, tables, {}, Timeframe.D1, "terms", "settings")
     rules = SweepRules("sharpe", MEASURES, recorder, Artefacts(folder / "look_ahead"), running)
     grounds = Grounds(Timeframe.D1, {}, SHIPPED, {"strategy": "weights"})
     return walk_forward(make, SETS, tables, lambda _item: SPEC, rules, folds, grounds, shared=SHARED)
