@@ -109,12 +109,17 @@ def parity_row(row: ParityRow) -> tuple[object, ...]:
 ORDER_HEADER = ("ref", "instrument", "side", "quantity", "attempt", "order", "filled", "price", "fees", "since")
 
 
+def fees_text(fees: Mapping[str, Decimal]) -> str:
+    """Fees by currency in words, each in its own: ``1.25 USD, 200 JPY``; empty where none was told."""
+    return ", ".join(f"{amount.normalize():,f} {currency}".rstrip() for currency, amount in sorted(fees.items()))
+
+
 def order_row(view: OrderView) -> tuple[object, ...]:
     """An order as a row of a table, in the columns of ``ORDER_HEADER``."""
     attempt = view.attempt
     named = (attempt.ref, attempt.instrument, attempt.side, attempt.quantity, view.state, view.order_state or "none")
     price = price_text(view.average_price, None)
-    return (*named, view.filled, price, view.fees, f"{view.since:%Y-%m-%d %H:%M:%S}")
+    return (*named, view.filled, price, fees_text(view.fees) or "none", f"{view.since:%Y-%m-%d %H:%M:%S}")
 
 
 def intent_row(view: IntentView) -> tuple[object, ...]:

@@ -23,6 +23,7 @@ from tradewright.backtest.panel.span import panel_span
 from tradewright.backtest.span import run_span
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep_plan import BLOCK
+from tradewright.backtest.workers import Threads
 from tradewright.evaluation.shared_study import account_of
 from tradewright.fills.costs import BpsCosts
 from tradewright.model.bars import Bars, Floats
@@ -92,7 +93,7 @@ def test_every_set_is_its_single_backtest(
     bars = odd_bars(seed)
     on = ground(bars, own_terms(bars, spec), replace(shared, max_weight=1.0, max_gross=1.0))
     made = WEIGHTS if kind else DECISIONS
-    totals = panel_sweep(made, on, threads=threads)
+    totals = panel_sweep(made, on, workers=Threads(threads))
     for row, each in enumerate(made):
         expected = expected_totals(each, on)
         assert set(expected) == set(totals.dtype.names or ())
@@ -110,14 +111,14 @@ def test_a_feature_is_computed_once_for_all_sets_that_read_it(monkeypatch: pytes
     monkeypatch.setattr(sets, "tables_of", counted)
     bars = odd_bars(3)
     on = ground(bars, dict.fromkeys(bars, SPEC), SharedAccount())
-    panel_sweep(WEIGHTS, on, threads=2)
+    panel_sweep(WEIGHTS, on, workers=Threads(2))
     assert sorted(feature.label for feature in asked) == ["close", "sma(2)", "sma(5)"]
 
 
 def test_returns_are_those_of_the_curves() -> None:
     bars = odd_bars(5)
     on = ground(bars, dict.fromkeys(bars, SPEC), SharedAccount())
-    found = panel_returns(WEIGHTS, on, lambda curve: curve.equity, len(on.panel.ts), threads=2)
+    found = panel_returns(WEIGHTS, on, lambda curve: curve.equity, len(on.panel.ts), workers=Threads(2))
     for row, made in enumerate(WEIGHTS):
         np.testing.assert_array_equal(found[:, row], run_panel(made, on.panel, on.shared, on.days).equity)
 

@@ -20,6 +20,7 @@ from tradewright.backtest.span import run_span, span_spec
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import Progress
 from tradewright.backtest.sweep import sweep as sweep_sets
+from tradewright.backtest.workers import Workers
 from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.equity_curve import CAP, dispersion_ratio, returns_of
 from tradewright.evaluation.finding import Finding
@@ -60,7 +61,7 @@ class FoldRuns:
     tables: Mapping[str, InstrumentBars]
     specs: Mapping[str, BacktestSpec]
     measures: MetricsConfig
-    threads: int
+    workers: Workers
 
     @cached_property
     def ts(self) -> Times:
@@ -144,8 +145,8 @@ class FoldRuns:
         """
         accounts, made = self._accounts(span), cast("Sequence[Strategy]", self.made)
         if not self.pools:
-            return sweep_sets(made, *accounts[0], threads=self.threads, progress=progress, kept=kept)
-        totals = pooled_sweep(made, accounts, threads=self.threads, progress=progress, kept=kept)
+            return sweep_sets(made, *accounts[0], workers=self.workers, progress=progress, kept=kept)
+        totals = pooled_sweep(made, accounts, workers=self.workers, progress=progress, kept=kept)
         found = self._of_curves(made, span, lambda curve: _figures(curve, self.cash), len(SPAN_FIGURES))
         for name, row in zip(SPAN_FIGURES, found, strict=True):
             totals[name] = row
@@ -168,7 +169,7 @@ class FoldRuns:
     ) -> npt.NDArray[np.float64]:
         if not self.pools:
             alone = cast("Sequence[Strategy]", chosen)
-            return active_set_returns(alone, *self._accounts(span)[0], known, self.threads)[first:]
+            return active_set_returns(alone, *self._accounts(span)[0], known)[first:]
         starts = np.maximum(known[first:] - span.start, 0)
         held = np.add.reduceat(market_returns(self.flat(span, self.cash).marks), starts)
 
@@ -195,7 +196,7 @@ class FoldRuns:
         def inside(curve: PooledCurve) -> Floats:
             return of_curve(PooledCurve(curve.equity[begin:] + idle, curve.value[begin:], curve.counts))
 
-        return pooled_returns(cast("Sequence[Strategy]", chosen), accounts, inside, periods, threads=self.threads)
+        return pooled_returns(cast("Sequence[Strategy]", chosen), accounts, inside, periods, workers=self.workers)
 
     def flat(self, span: BarSpan, cash: float) -> BacktestResult:
         """An account that does nothing, for its bars and the value of holding."""
@@ -292,7 +293,7 @@ class SharedFoldRuns(FoldRuns):
     ) -> npt.NDArray[np.void]:
         """The totals of every set on a span."""
         ground = self._of_span(span, self.cash)
-        return panel_sweep(self.made, ground, threads=self.threads, progress=progress, kept=kept)
+        return panel_sweep(self.made, ground, workers=self.workers, progress=progress, kept=kept)
 
     def _of_curves(
         self,
@@ -301,7 +302,7 @@ class SharedFoldRuns(FoldRuns):
         of_curve: Callable[[PooledCurve], Floats],
         periods: int,
     ) -> npt.NDArray[np.float64]:
-        return panel_returns(chosen, self._of_span(span, self.cash), of_curve, periods, threads=self.threads)
+        return panel_returns(chosen, self._of_span(span, self.cash), of_curve, periods, workers=self.workers)
 
     def _of_span(self, span: BarSpan, cash: float) -> PanelGround:
         panel = panel_span(self.ground.panel, span.start, span.stop, cash)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,6 +19,7 @@ from tradewright.backtest.pooled_sets import PooledCurve, pooled_returns, pooled
 from tradewright.backtest.result import TOTALS, BacktestResult
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import Progress, sweep
+from tradewright.backtest.workers import Workers, all_threads
 from tradewright.evaluation.equity_curve import CAP, Sampling, levels, periods_per_year, returns_of
 from tradewright.evaluation.skill import market_returns
 from tradewright.evaluation.study import MetricsConfig
@@ -54,6 +54,7 @@ class SweepRules:
         kept: where look-ahead evidence is stored. The test comes before the sweep: machine code checks no index.
         running: the folder where totals are kept while a long sweep runs, so that the same sweep goes on where it was
             stopped; None keeps none.
+        workers: who computes the totals.
     """
 
     rank: str
@@ -61,6 +62,7 @@ class SweepRules:
     recorder: TrialRecorder
     kept: Artefacts
     running: Path | None = None
+    workers: Workers = field(default_factory=all_threads)
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class TriedPart:
         chosen, ground = [self.made[row] for row in rows], self.ground
         alone, accounts = cast("Sequence[Strategy]", chosen), _accounts(self.part, self.specs)
         if ground is None and len(accounts) == 1:
-            return active_set_returns(alone, *accounts[0], groups, threads())
+            return active_set_returns(alone, *accounts[0], groups)
         market, cash = self.market, self.market.initial_cash
         held = np.add.reduceat(market_returns(market.marks), groups)
 
@@ -147,13 +149,8 @@ class TriedPart:
             return earned
 
         if ground is not None:
-            return panel_returns(chosen, ground, added, len(groups), threads=threads())
-        return pooled_returns(alone, accounts, added, len(groups), threads=threads())
-
-
-def threads() -> int:
-    """How many threads compute."""
-    return os.cpu_count() or 1
+            return panel_returns(chosen, ground, added, len(groups), workers=all_threads())
+        return pooled_returns(alone, accounts, added, len(groups), workers=all_threads())
 
 
 def try_part(part: SweepPart, progress: Progress | None = None) -> TriedPart:
@@ -189,12 +186,13 @@ def totals_of_sets(
     ready: TriedPart, progress: Progress | None = None, kept: Path | None = None
 ) -> npt.NDArray[np.void]:
     """The totals of the sets of a part, on several instruments those of all accounts as one."""
+    workers = ready.part.rules.workers
     if ready.ground is not None:
-        return panel_sweep(ready.made, ready.ground, threads=threads(), progress=progress, kept=kept)
+        return panel_sweep(ready.made, ready.ground, workers=workers, progress=progress, kept=kept)
     made, accounts = cast("Sequence[Strategy]", ready.made), _accounts(ready.part, ready.specs)
     if len(accounts) == 1:
-        return sweep(made, *accounts[0], threads=threads(), progress=progress, kept=kept)
-    return pooled_sweep(made, accounts, threads=threads(), progress=progress, kept=kept)
+        return sweep(made, *accounts[0], workers=workers, progress=progress, kept=kept)
+    return pooled_sweep(made, accounts, workers=workers, progress=progress, kept=kept)
 
 
 def _running(ready: TriedPart) -> Path | None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.result import TOTALS, BacktestResult
+from tradewright.backtest.workers import all_threads
 from tradewright.catalog.trials import TrialSource
 from tradewright.evaluation.effective_trials import REPRESENTATIVES, effective_trials, sample_of
 from tradewright.evaluation.equity_curve import Sampling, levels, returns_of
@@ -43,7 +44,6 @@ from tradewright.research.sweep_part import (
     refuse_without_bars,
     sets_digest,
     taken_sets,
-    threads,
 )
 from tradewright.research.trial_recorder import keys_on_part, trial_rows
 from tradewright.store.kept_rows import KeptRows
@@ -205,8 +205,8 @@ def _runs(
     accounts = len(tables) if shared is None else 1
     specs = {symbol: part_of_cash(terms, item, accounts) for symbol, item in tables.items()}
     if shared is None:
-        return FoldRuns(made, tables, specs, rules.measures, threads())
-    return SharedFoldRuns(made, tables, specs, rules.measures, threads(), shared)
+        return FoldRuns(made, tables, specs, rules.measures, all_threads())
+    return SharedFoldRuns(made, tables, specs, rules.measures, all_threads(), shared)
 
 
 class _Trained(NamedTuple):

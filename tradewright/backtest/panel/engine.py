@@ -126,7 +126,8 @@ def run_allocation(
     rules, count = panel.specs[0].rules(), len(panel.names)
     decides = deciding_bars(shared.rebalance or strategy.rebalance, days, panel.specs[0].first_bar)
     params = tuple(map(float, strategy.parameters())) or (0.0,)
-    simulate = allocation_simulator(strategy.allocate, actions=len(panel.market.actions) > 0)
+    acts, charged = len(panel.market.actions) > 0, len(panel.market.fee_open) > 0
+    simulate = allocation_simulator(strategy.allocate, actions=acts, fee_rates=charged)
     fault = np.zeros(4)
 
     def once(book: Book, log: FillLog, curves: Curves) -> None:
@@ -188,8 +189,8 @@ def run_decisions(strategy: Strategy, panel: Panel, shared: SharedAccount, colum
     """
     rules, count = panel.specs[0].rules(), len(panel.names)
     params = tuple(map(float, strategy.parameters())) or (0.0,)
-    acts = len(panel.market.actions) > 0
-    simulate = panel_simulator(strategy.generate_signal, which.shape[1], actions=acts)
+    acts, charged = len(panel.market.actions) > 0, len(panel.market.fee_open) > 0
+    simulate = panel_simulator(strategy.generate_signal, which.shape[1], actions=acts, fee_rates=charged)
 
     def once(book: Book, log: FillLog, curves: Curves) -> None:
         slots = _slots(rules)

@@ -16,8 +16,9 @@ from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.pooled_sets import PooledCurve, fill_totals
 from tradewright.backtest.result import TOTALS
 from tradewright.backtest.strategy_errors import features_of
-from tradewright.backtest.sweep import Compute, Progress, computed
+from tradewright.backtest.sweep import ALONE, Progress, computed
 from tradewright.backtest.sweep_plan import SweepPlan, sweep_plan
+from tradewright.backtest.workers import Compute, Workers
 from tradewright.indicators.registry import columns
 from tradewright.model.allocation import Allocation, is_allocation
 from tradewright.model.bars import Floats, Times
@@ -51,13 +52,13 @@ def panel_sweep(
     strategies: Sets,
     ground: PanelGround,
     *,
-    threads: int = 1,
+    workers: Workers = ALONE,
     progress: Progress | None = None,
     kept: Path | None = None,
 ) -> npt.NDArray[np.void]:
     """The totals of every set in an account of its own, in their order; those of single runs of the panel kernel.
 
-    Memory: the feature tables of one part of the plan and the run of one set per thread; no curve is kept.
+    Memory: the feature tables of one part of the plan and the run of one set per worker; no curve is kept.
 
     Args:
         kept: as for :func:`tradewright.backtest.sweep.sweep`.
@@ -72,10 +73,9 @@ def panel_sweep(
         run = runs_of(chosen, ground)
         return lambda block: _totals(run, block, ground.panel, cash)
 
-    slots = TOTALS.itemsize // 8
-    rows = computed(
-        strategies, _plan(strategies, ground), slots, prepared, threads=threads, progress=progress, kept=kept
-    )
+    plan, slots = _plan(strategies, ground), TOTALS.itemsize // 8
+    made = cast("Sequence[Strategy]", strategies)
+    rows = computed(made, plan, slots, prepared, workers=workers, progress=progress, kept=kept)
     found: npt.NDArray[np.void] = rows.view(TOTALS)[:, 0]
     return found
 
@@ -86,7 +86,7 @@ def panel_returns(
     of_curve: Callable[[PooledCurve], Floats],
     periods: int,
     *,
-    threads: int = 1,
+    workers: Workers = ALONE,
 ) -> Matrix:
     """What ``of_curve`` makes of the account of each set, ``periods`` numbers: periods x sets."""
 
@@ -97,7 +97,9 @@ def panel_returns(
         )
 
     plan = _plan(strategies, ground)
-    return computed(strategies, plan, periods, prepared, threads=threads, progress=None, kept=None).T
+    return computed(
+        cast("Sequence[Strategy]", strategies), plan, periods, prepared, workers=workers, progress=None, kept=None
+    ).T
 
 
 def runs_of(strategies: Sets, ground: PanelGround) -> Run:
