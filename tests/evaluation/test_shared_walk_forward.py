@@ -19,6 +19,7 @@ from tradewright.backtest.panel.panel import panel_of, session_days
 from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.panel.span import panel_span
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.sweep import ALONE
 from tradewright.catalog.trials import Trials, TrialSource
 from tradewright.evaluation.finding import TOGETHER
 from tradewright.evaluation.folds import BarSpan, FoldRules, folds_of
@@ -157,6 +158,6 @@ def test_one_that_was_stopped_goes_on_with_the_folds_that_are_done(
 
 def test_an_account_without_cash_trades_no_more() -> None:
     bars = three()
-    runs = SharedFoldRuns([allocation(SETS[0])], tabled(bars), dict.fromkeys(bars, SPEC), MEASURES, 1, SHARED)
+    runs = SharedFoldRuns([allocation(SETS[0])], tabled(bars), dict.fromkeys(bars, SPEC), MEASURES, ALONE, SHARED)
     done = runs.run(0, BarSpan(20, 60), 0.0).account
     assert (len(done.fills), done.equity.tolist()) == (0, [0.0] * 40)

@@ -90,7 +90,7 @@ def sweep(
 
 
 def computed(
-    strategies: Sequence[Tested],
+    strategies: Sequence[Strategy],
     plan: SweepPlan,
     slots: int,
     prepare_part: Prepare,

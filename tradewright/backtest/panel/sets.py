@@ -58,7 +58,7 @@ def panel_sweep(
 ) -> npt.NDArray[np.void]:
     """The totals of every set in an account of its own, in their order; those of single runs of the panel kernel.
 
-    Memory: the feature tables of one part of the plan and the run of one set per thread; no curve is kept.
+    Memory: the feature tables of one part of the plan and the run of one set per worker; no curve is kept.
 
     Args:
         kept: as for :func:`tradewright.backtest.sweep.sweep`.
