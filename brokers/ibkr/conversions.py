@@ -141,7 +141,7 @@ def order_of(names: SymbolMap, order: Order, contract: Contract, state: OrderSta
 
 
 def _distance(value: object) -> Decimal | None:
-    """The distance of a trailing stop in one of its two fields; the venue writes 0 into the one that it does not use."""
+    """The distance of a trailing stop in one of its two fields; 0 stands in the one that the venue does not use."""
     return optional(value) or None
 
 

@@ -29,7 +29,7 @@ TERMS = {
 INTENT = {
     "intent_id": TEXT, "strategy": TEXT, "signal_id": TEXT, "terms": TERMS, "confidence": NUMBER, "size_pct": NUMBER,
     "reference_price": NUMBER, "stop": (NOTHING, *NUMBER), "take_profit": (NOTHING, *NUMBER), "decided_at": Moment,
-    "protective_orders": FLAG, "reduce_only": FLAG, "account": TEXT, "provenance": dict,
+    "trail": (NOTHING, *NUMBER), "trail_percent": (NOTHING, *NUMBER), "protective_orders": FLAG, "reduce_only": FLAG, "account": TEXT, "provenance": dict,
 }  # fmt: skip
 DECISION = {
     "decision_id": TEXT, "intent_id": TEXT, "verdict": TEXT, "approved_quantity": NUMBER, "approved_size_pct": NUMBER,
@@ -49,7 +49,7 @@ EXECUTION = {
 }  # fmt: skip
 ORDER = {
     "attempt": ATTEMPT, "state": TEXT, "order_state": TEXT, "filled": NUMBER, "average_price": NUMBER, "fees": NUMBER,
-    "since": Moment, "reason": TEXT, "perm_ids": [int], "executions": [EXECUTION],
+    "since": Moment, "reason": TEXT, "perm_ids": [int], "executions": [EXECUTION], "terms": TEXT,
     "events": [{"ref": TEXT, "state": TEXT, "reason": TEXT, "at": Moment}],
 }  # fmt: skip
 LISTED = {"account": TEXT, "remark": TEXT, "damaged": []}
@@ -213,7 +213,7 @@ CONTRACT: dict[str, Any] = {
     "positions": {
         "positions": [
             {"instrument": TEXT, "quantity": NUMBER, "average_price": NUMBER, "last_price": NUMBER, "value": NUMBER,
-             "remark": TEXT}
+             "remark": TEXT, "protection": TEXT}
         ],
         **LISTED,
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def test_every_fill_is_the_backtests_half_a_spread_away(house: House) -> None:
 
 def test_a_trailing_stop_fills_at_the_venue_where_the_backtest_says(house: House) -> None:
     """From the signal over gate, ledger and sender to the venue, which trails bar by bar as the engine does."""
-    span = ("--from", "2026-11-20", "--to", "2026-11-20T04:00:00Z")
+    span = ("--from", "2026-11-20", "--to", "2026-11-20T02:30:00Z")
     chosen = ("strategy=trailing_breakout", "strategy.channel=5", "strategy.trail_atr=2.0", *house.overrides)
     reply = say("rehearse", *chosen, *span, "--json").json
     assert (reply["unexplained"], reply["differences"], reply["problems"]) == (0, [], [])
@@ -62,9 +63,12 @@ def test_a_trailing_stop_fills_at_the_venue_where_the_backtest_says(house: House
     entries = [order for order in orders if order["attempt"]["side"] == "BUY"]
     assert len(stops) == len(entries), "no entry goes out without its stop"
     assert sum(order["filled"] > 0 for order in stops) == len(sales), "each sale is the trailing stop's"
-    told = say("explain", stops[0]["attempt"]["ref"], at).out
-    assert "trailing stop" in told
-    assert "behind the best price" in told
+    (working,) = (order for order in stops if order["order_state"] == "ACCEPTED")
+    assert re.fullmatch(r"trailing stop [\d.]+ behind the best price", working["terms"])
+    (position,) = say("positions", at, "--json").json["positions"]
+    assert position["protection"] == f"{position['quantity']}: {working['terms']}"
+    told = say("explain", working["attempt"]["ref"], at).out
+    assert f"{working['terms']}: protective orders at the venue" in told
 
 
 def test_a_refusal_of_the_gate_is_the_reason(house: House) -> None:

@@ -182,7 +182,7 @@ class FileVenue:
             state["hidden"][ref] = snapshots
 
     def alter(self, ref: str, **fields: str | None) -> None:
-        """Change what the venue tells of an order, as a moving stop or a person's hand does; None takes a field away."""
+        """Change what the venue tells of an order, as a moving market or a person does; None takes a field away."""
         with self.change() as state:
             (order,) = (row for row in state["orders"] if row["ref"] == ref)
             for name, value in fields.items():

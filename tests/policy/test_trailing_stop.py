@@ -1,4 +1,4 @@
-"""A trailing stop bounds the risk of an entry as a stop does: the rules that need a stop know it, and it is approved."""
+"""A trailing stop bounds the risk of an entry as a stop does: the rules that need a stop know it."""
 
 from __future__ import annotations
 

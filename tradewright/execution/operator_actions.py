@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from tradewright.execution.execution_reports import ReportHandler
+from tradewright.execution.order_terms import approved_terms
 from tradewright.ledger.attempt import Attempt, AttemptEvent
 from tradewright.ledger.execution import Execution
 from tradewright.ledger.freezes import FreezeCode
@@ -35,6 +36,7 @@ class OrderView:
         filled: by executions alone.
         since: when it entered its state.
         reason: why it is in it.
+        terms: of an order that is not at its end: its kind and prices in words, as they were approved.
     """
 
     attempt: Attempt
@@ -48,6 +50,7 @@ class OrderView:
     perm_ids: tuple[int, ...]
     events: tuple[AttemptEvent, ...]
     executions: tuple[Execution, ...]
+    terms: str = ""
 
 
 def orders(ledger: Ledger, intent_id: str | None = None) -> list[OrderView]:
@@ -83,6 +86,7 @@ def order_view(ledger: Ledger, attempt: Attempt) -> OrderView:
         perm_ids=ledger.attempts.perm_ids(attempt.ref),
         events=events,
         executions=executions,
+        terms="" if attempt.state.terminal else approved_terms(ledger, attempt).text,
     )
 
 

@@ -1,4 +1,4 @@
-"""What the venue tells of a working trailing stop beside what was approved: its stop moves, its distance does not."""
+"""The terms of an order as they were approved, and what the venue tells of a working trailing stop beside them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,23 @@ from decimal import Decimal
 from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerSnapshot, VenueOrder
-from tradewright.model.order import AttemptState, Leg, OrderType, TrailingStopOrder
+from tradewright.model.order import AttemptState, Leg, OrderTerms, OrderType, TrailingStopOrder
 
 PERCENT_SHOWN = Decimal("0.005")
 """A venue may round a percentage to two places."""
 _TRIGGERED = frozenset({OrderType.TRAILING_STOP, OrderType.MARKET})
 _SENT = frozenset({AttemptState.ACKED, AttemptState.WORKING, AttemptState.PARTIAL, AttemptState.CANCEL_REQUESTED})
+
+
+def approved_terms(ledger: Ledger, attempt: Attempt) -> OrderTerms:
+    """The terms under which an attempt was approved, those of its leg.
+
+    Raises:
+        LedgerError: when the approved order is gone, or is not what was recorded.
+    """
+    approved = ledger.outbox.get(attempt.decision_id)
+    legs = {Leg.ENTRY: approved.terms} | {item.leg: item.terms for item in approved.protective}
+    return legs[attempt.leg]
 
 
 def altered_trails(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> Iterator[tuple[Attempt, str]]:
@@ -28,9 +39,7 @@ def altered_trails(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> It
         attempt = (ledger.attempts.find(order.ref) if order.ref else None) or ledger.attempts.of_perm_id(order.perm_id)
         if attempt is None or attempt.state not in _SENT or not _may_trail(attempt, order):
             continue
-        approved = ledger.outbox.get(attempt.decision_id)
-        legs = {Leg.ENTRY: approved.terms} | {item.leg: item.terms for item in approved.protective}
-        sent = legs[attempt.leg].order
+        sent = approved_terms(ledger, attempt).order
         if isinstance(sent, TrailingStopOrder) and (told := _difference(attempt, sent, order)):
             yield attempt, told
 

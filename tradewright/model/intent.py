@@ -44,8 +44,8 @@ class Intent(FrozenModel):
     """The same in percent of the best price; one of the two at most. Left out of the recorded form where None, as the
     amount is, so that the hash of an older intent stays the same."""
     protective_orders: bool = Field(default=False, exclude_if=lambda wanted: not wanted)
-    """Whether stop, trailing stop and take-profit go to the venue with the entry, as protective legs; else the bars of the strategy
-    watch them. Left out of the recorded form where False, so that the hash of an older intent stays the same."""
+    """Whether stop, trailing stop and take-profit go to the venue with the entry, as protective legs; else the bars of
+    the strategy watch them. Left out of the recorded form where False, so that an older intent keeps its hash."""
     decided_at: Instant
     """When the deciding bar closed."""
     reduce_only: bool = False

@@ -208,6 +208,15 @@ class OrderTerms(FrozenModel):
             return self.order.stop_price
         return None
 
+    @property
+    def text(self) -> str:
+        """The kind with its prices, in words: ``limit 98, stop 97`` of a stop-limit order."""
+        if isinstance(self.order, TrailingStopOrder):
+            return self.order.text
+        prices = (("limit", self.limit_price), ("stop", self.stop_price))
+        told = ", ".join(f"{name} {price:f}" for name, price in prices if price is not None)
+        return told or self.order.kind.replace("_", " ").lower()
+
     def hashed(self) -> dict[str, object]:
         """The form that hashes cover: that of the first version for orders which it could express.
 
