@@ -96,7 +96,7 @@ def _bounded_risk(reading: DocumentReading, program: Program) -> Iterator[Proble
 
 def _backtested_alone(reading: DocumentReading, program: Program) -> Iterator[Problem]:
     """Warnings of orders that no signal carries: such a document is backtested and swept, and makes no signals."""
-    if not program.needs_requests:
+    if not program.backtested_alone:
         return
     limited = "enter at the market or by limit"
     entries = ((place, rule) for place, rule in enumerate(reading.document.rules) if rule.stop_entry is not None)
