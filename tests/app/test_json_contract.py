@@ -29,7 +29,8 @@ TERMS = {
 INTENT = {
     "intent_id": TEXT, "strategy": TEXT, "signal_id": TEXT, "terms": TERMS, "confidence": NUMBER, "size_pct": NUMBER,
     "reference_price": NUMBER, "stop": (NOTHING, *NUMBER), "take_profit": (NOTHING, *NUMBER), "decided_at": Moment,
-    "trail": (NOTHING, *NUMBER), "trail_percent": (NOTHING, *NUMBER), "protective_orders": FLAG, "reduce_only": FLAG, "account": TEXT, "provenance": dict,
+    "trail": (NOTHING, *NUMBER), "trail_percent": (NOTHING, *NUMBER),
+    "protective_orders": FLAG, "reduce_only": FLAG, "account": TEXT, "provenance": dict,
 }  # fmt: skip
 DECISION = {
     "decision_id": TEXT, "intent_id": TEXT, "verdict": TEXT, "approved_quantity": NUMBER, "approved_size_pct": NUMBER,

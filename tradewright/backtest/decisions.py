@@ -50,8 +50,7 @@ def decide(
         action = strategy.generate_signal(last, features, strategy.parameters(), position)
         found = OrderRequest(*map(float, limited_action(strategy, action, last)))
     refuse_orders(strategy, np.array([found]), last)
-    requests = answers_with_requests(strategy.generate_signal)
-    return found if requests else (found.target, found.limit, found.stop, found.take_profit)
+    return found if isinstance(action, OrderRequest) else (found.target, found.limit, found.stop, found.take_profit)
 
 
 def feature_values(
