@@ -46,7 +46,7 @@ def altered_trails(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> It
 
 def _may_trail(attempt: Attempt, order: VenueOrder) -> bool:
     """Whether to read what was approved: of a stop loss, and of whatever the venue has as a trailing stop."""
-    return attempt.leg is Leg.STOP_LOSS or order.order_type is OrderType.TRAILING_STOP
+    return attempt.leg is Leg.STOP_LOSS or order.order_type == OrderType.TRAILING_STOP
 
 
 def _difference(attempt: Attempt, sent: TrailingStopOrder, order: VenueOrder) -> str:
