@@ -6,16 +6,15 @@ unnoticed; so the hash travels in the step's tags, and a step that finds another
 
 from __future__ import annotations
 
-import hashlib
-import os
 from dataclasses import dataclass
 
 import dagster as dg
 
 from conf.compose import compose, compose_strategies, compose_without_strategy
-from conf.environment import conf_folder, secrets, yaml_files
+from conf.overrides import without_strategy
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
+from conf.sources import digest_of_sources
 
 HASH_TAG = "tradewright/config_hash"
 MODE_TAG = "tradewright/mode"
@@ -35,6 +34,8 @@ class PinnedConfig:
     sources: str
     without_strategy: bool = False
     """Whether it serves assets that belong to no strategy, so that a wrong strategy file does not stop it."""
+    strategy: str = ""
+    """The strategy whose assets it serves, whatever the root file chooses; empty for the one that that chooses."""
 
     @classmethod
     def of(cls, overrides: tuple[str, ...]) -> PinnedConfig:
@@ -43,25 +44,27 @@ class PinnedConfig:
         Raises:
             ConfigProblems: when the configuration is wrong.
         """
-        before = sources()  # an edit during the composition then shows as one after it
+        before = digest_of_sources()  # an edit during the composition then shows as one after it
         return cls(overrides, compose(overrides), before)
 
     @classmethod
     def without_strategies(cls, overrides: tuple[str, ...]) -> PinnedConfig:
-        """The settings of assets that belong to no strategy, which no wrong strategy file stops.
+        """The settings of assets that belong to no strategy: no strategy file stops them, or changes their hash.
 
         Raises:
             ConfigProblems: when anything else is wrong.
         """
-        before = sources()
-        return cls(overrides, compose_without_strategy(overrides), before, without_strategy=True)
+        before = digest_of_sources()
+        return cls(overrides, _of_no_strategy(overrides), before, without_strategy=True)
 
     @classmethod
     def of_strategies(cls, overrides: tuple[str, ...]) -> dict[str, PinnedConfig | ConfigProblems]:
         """Every strategy file under the same overrides, or its problems, by name."""
-        before = sources()
+        before = digest_of_sources()
         return {
-            name: cls((*overrides, f"strategy='{name}'"), made, before) if isinstance(made, Settings) else made
+            name: cls((*overrides, f"strategy='{name}'"), made, before, strategy=name)
+            if isinstance(made, Settings)
+            else made
             for name, made in compose_strategies(overrides).items()
         }
 
@@ -82,9 +85,16 @@ class PinnedConfig:
         Raises:
             ConfigProblems: when the configuration is wrong by now.
         """
-        if sources() == self.sources:
+        if digest_of_sources() == self.sources:
             return self.settings
-        return compose_without_strategy(self.overrides) if self.without_strategy else compose(self.overrides)
+        if self.without_strategy:
+            return _of_no_strategy(self.overrides)
+        if not self.strategy:
+            return compose(self.overrides)
+        made = compose_strategies(self.overrides, names=(self.strategy,))[self.strategy]
+        if isinstance(made, ConfigProblems):
+            raise made
+        return made
 
     def verified(self, context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Settings:
         """The settings, verified to be those with which the run was launched.
@@ -103,16 +113,8 @@ class PinnedConfig:
         return settings
 
 
-def sources() -> str:
-    """A digest of all that a composition reads beside its overrides: every YAML file, the environment, its secrets."""
-    digest, folder = hashlib.sha256(), conf_folder()
-    for path in yaml_files(folder):
-        digest.update(f"{path}\0{path.stat().st_size}\0".encode() + path.read_bytes())
-    for name, value in sorted(os.environ.items()):
-        digest.update(f"{name}={value}\0".encode(errors="surrogateescape"))
-    for secret in secrets():  # one of a file may be another by now
-        digest.update(f"{secret}\0".encode(errors="surrogateescape"))
-    return digest.hexdigest()
+def _of_no_strategy(overrides: tuple[str, ...]) -> Settings:
+    return compose_without_strategy(without_strategy(overrides))
 
 
 def _launched_with(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> str:

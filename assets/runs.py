@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
 
 from assets.pinned_config import PinnedConfig
+from assets.strategy_keys import asset_name
 from runtime.container import Container
 from runtime.job_progress import without_bars
 from tradewright.model.errors import TradewrightError
@@ -19,7 +21,12 @@ _OUR_CLASS = re.compile(r"^(tradewright|conf|assets|runtime|brokers|strategies|a
 
 
 class RunFailed(TradewrightError):
-    """A job failed; the message holds the reasons of its steps."""
+    """A job failed; the message holds the reasons of its steps.
+
+    ``steps`` has them by the names of the steps; it is empty where the job has not begun.
+    """
+
+    steps: Mapping[str, str] = MappingProxyType({})
 
 
 def run_research(overrides: tuple[str, ...], say: Say, wait: Callable[[], object]) -> None:
@@ -44,7 +51,8 @@ def run_research(overrides: tuple[str, ...], say: Say, wait: Callable[[], object
             say(f"  left out: {name}, for there are no bars of {', '.join(symbols)} here")
         say("  strategies")
         job = definitions.resolve_job_def(RESEARCH_JOB)
-        wanted = [key for key in job.asset_layer.executable_asset_keys if key.path[1] not in lacking]
+        left_out = {asset_name(name) for name in lacking}
+        wanted = [key for key in job.asset_layer.executable_asset_keys if key.path[1] not in left_out]
         execute(definitions, RESEARCH_JOB, instance, assets=wanted)
 
 
@@ -114,17 +122,20 @@ def execute(
         raise_on_error=False,
     )
     if not result.success:
-        raise RunFailed(
-            "; ".join(_reasons(result)) or "it failed",
+        reasons = _reasons(result)
+        failed = RunFailed(
+            "; ".join(reasons.values()) or "it failed",
             where=f"job {job}",
             remedy="correct that and run it again; in make dev a run shows every step",
         )
+        failed.steps = reasons
+        raise failed
     return result
 
 
-def _reasons(result: dg.ExecuteInProcessResult) -> list[str]:
+def _reasons(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     """What was raised in every failed step, without Dagster's wrapping around it and the causes below it."""
-    reasons = []
+    reasons = {}
     for event in result.all_events:
         failure = event.step_failure_data if event.is_step_failure else None
         error = failure.error if failure else None
@@ -135,7 +146,7 @@ def _reasons(result: dg.ExecuteInProcessResult) -> list[str]:
             said = (description or _without_our_classes(error.message)).strip()
             place = _place(event.step_key or "")
             is_named = said.startswith(f"{place.partition(',')[0]},")  # an error in a strategy's code names it itself
-            reasons.append(said if is_named else f"{place}: {said}")
+            reasons[event.step_key or ""] = said if is_named else f"{place}: {said}"
     return reasons
 
 

@@ -67,8 +67,8 @@ def swept(name: str, rounds: int) -> dict[str, object]:
     """1,176 sets on one thread; every figure of every set is checked first."""
     bars = walk(BARS)
     mine, other = ([make(fast, slow) for fast, slow in PAIRS] for make in makers(name))
-    np.testing.assert_array_equal(sweep(mine, bars, SPEC, threads=1), sweep(other, bars, SPEC, threads=1))
-    found = ratio(lambda: sweep(mine, bars, SPEC, threads=1), lambda: sweep(other, bars, SPEC, threads=1), rounds, 1)
+    np.testing.assert_array_equal(sweep(mine, bars, SPEC), sweep(other, bars, SPEC))
+    found = ratio(lambda: sweep(mine, bars, SPEC), lambda: sweep(other, bars, SPEC), rounds, 1)
     return {"strategy": name, "sets": len(PAIRS), "bars": BARS, **found}
 
 

@@ -107,7 +107,7 @@ def judged(bars: Bars, root: Path, short: bool) -> SkillVerdict:
         {"symbol": "WALK", "asset_class": "crypto", "currency": "USD", "exchange": "NONE", "lot_size": "0.0001"}
     )
     item = InstrumentBars(instrument, bars)
-    recorder = TrialRecorder(Trials(root), lambda: datetime.now(UTC), {"WALK": item}, Timeframe.D1, "", "")
+    recorder = TrialRecorder(Trials(root), lambda: datetime.now(UTC), {"WALK": item}, {}, Timeframe.D1, "", "")
     rules = SweepRules("sharpe", MetricsConfig(days_per_year=YEAR), recorder, Artefacts(root / "look_ahead"))
     terms, found = spec(settings, instrument), kinds()
     make = lambda changes: found.build("sma_crossover", changes)  # noqa: E731 - short

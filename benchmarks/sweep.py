@@ -20,6 +20,7 @@ from benchmarks.peer import CASH, FEE, Outcome, VectorbtCross, walk
 from strategies.sma_crossover import SmaCrossover
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import sweep
+from tradewright.backtest.workers import Threads
 from tradewright.fills.costs import PercentCosts
 from tradewright.model.bars import Bars
 
@@ -37,7 +38,7 @@ def timed(work: Callable[[], object]) -> float:
 
 def ours(bars: Bars, threads: int) -> npt.NDArray[np.void]:
     """The whole sweep in one call."""
-    return sweep([SmaCrossover(*pair) for pair in PAIRS], bars, SPEC, threads=threads)
+    return sweep([SmaCrossover(*pair) for pair in PAIRS], bars, SPEC, workers=Threads(threads))
 
 
 def theirs(peer: VectorbtCross, bars: Bars, chunk: int) -> Outcome:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from benchmarks.peer import walk
 from benchmarks.sweep import BARS, SPEC, peak_of_this_process
 from strategies.sma_crossover import SmaCrossover
 from tradewright.backtest.sweep import sweep
+from tradewright.backtest.workers import all_threads
 
 LONGEST = 449
 PAIRS = list(itertools.combinations(range(2, LONGEST + 1), 2))
@@ -28,7 +28,7 @@ def own() -> dict[str, float]:
     made = [SmaCrossover(*pair) for pair in PAIRS]
     sweep(made[:1], bars, SPEC)
     start = time.perf_counter()
-    found = sweep(made, bars, SPEC, threads=os.cpu_count() or 1)
+    found = sweep(made, bars, SPEC, workers=all_threads())
     seconds = time.perf_counter() - start
     return {"sets": len(found), "seconds": round(seconds, 2), "peak_mb": round(peak_of_this_process(), 1)}
 

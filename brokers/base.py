@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -72,6 +74,8 @@ class Surroundings:
         bars: the stored bars that its resting orders meet; None where there are none.
         timeframes: of these bars, the preferred one first.
         currency: of the account.
+        fee_rate: the newest rate known at a moment, in ``currency`` per unit of that of the costs; None where both are
+            the same.
     """
 
     mode: Mode
@@ -84,6 +88,7 @@ class Surroundings:
     bars: BarStore | None = None
     timeframes: tuple[Timeframe, ...] = ()
     currency: str = "USD"
+    fee_rate: Callable[[datetime], Decimal] | None = None
 
 
 class BrokerPlugin(ABC):

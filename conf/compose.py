@@ -23,6 +23,7 @@ from conf.problems import ConfigProblems, Problem
 from conf.rules import TABLE_GROUPS
 from conf.scenarios import SCENARIO, scenario_problems
 from conf.schema.settings import Settings
+from conf.sources import files_in_place
 from conf.strategy_kinds import found_once
 from conf.validate import validate
 from conf.yaml_reader import holds, lint_yaml, load
@@ -59,25 +60,33 @@ def compose_without_strategy(overrides: Sequence[str] = (), folder: Path | None 
     settings, problems = examine(overrides, folder)
     if settings is not None and not problems:
         return settings
-    settings, others = _examine_without_strategy(overrides, folder or conf_folder())
+    settings, others = examine(without_strategy(overrides), folder)
     if settings is None or others:
         raise ConfigProblems(problems)
     return settings
 
 
 def compose_strategies(
-    overrides: Sequence[str] = (), folder: Path | None = None
+    overrides: Sequence[str] = (), folder: Path | None = None, names: Sequence[str] | None = None
 ) -> dict[str, Settings | ConfigProblems]:
     """The settings of every strategy file under the same overrides, or its problems, by name.
+
+    Args:
+        names: those that are wanted, whether their files are there or not; all that are there when it is left out.
+
+    Raises:
+        ConfigProblems: when a folder goes meanwhile.
 
     The rest of the configuration is composed once and the strategy exchanged in it. Only a file that refers to other
     keys or has defaults of its own, and overrides of a strategy's keys, need a composition each.
     """
     folder = folder or conf_folder()
     changes_strategies = any(text.lstrip("+~").startswith("strategy.") for text in overrides)
-    base = None if changes_strategies else _base_without_strategy(overrides, folder)
-    with found_once():
-        return {name: _settings_of(name, base, overrides, folder) for name in options("strategy", folder)}
+    with files_in_place(folder):
+        base = None if changes_strategies else _base_without_strategy(overrides, folder)
+        wanted = options("strategy", folder) if names is None else names
+        with found_once():
+            return {name: _settings_of(name, base, overrides, folder) for name in wanted}
 
 
 def examine(
@@ -89,6 +98,14 @@ def examine(
         ConfigError: when there is no folder of YAML files.
     """
     folder = folder or conf_folder()
+    try:
+        with files_in_place(folder):
+            return _examine(overrides, folder, swept=swept)
+    except ConfigProblems as error:
+        return None, list(error.problems)
+
+
+def _examine(overrides: Sequence[str], folder: Path, *, swept: bool = False) -> tuple[Settings | None, list[Problem]]:
     if traps := _traps(_files_of_no_strategy(folder), folder):
         return None, traps
     if traps := _traps([folder / "strategy" / f"{_chosen_strategy(overrides, folder)}.yaml"], folder):
@@ -106,6 +123,14 @@ def check(overrides: Sequence[str] = (), folder: Path | None = None) -> list[Pro
         ConfigError: when there is no folder of YAML files.
     """
     folder = folder or conf_folder()
+    try:
+        with files_in_place(folder):
+            return _check(overrides, folder)
+    except ConfigProblems as error:
+        return list(error.problems)
+
+
+def _check(overrides: Sequence[str], folder: Path) -> list[Problem]:
     trapped = {path: found for path in yaml_files(folder) if (found := _traps([path], folder))}
     traps = [problem for found in trapped.values() for problem in found]
     traps += [Problem(display_path(path, folder), 0, "", "", _UNREAD) for path in unread_files(folder)]
@@ -169,12 +194,16 @@ def _chosen_strategy(overrides: Sequence[str], folder: Path) -> str:
 
 def _settings_of(name: str, base: Composed | None, overrides: Sequence[str], folder: Path) -> Settings | ConfigProblems:
     path = folder / "strategy" / f"{name}.yaml"
-    if traps := _file_problems(path, display_path(path, folder)):  # also of one that was removed meanwhile
-        return ConfigProblems(traps)
-    if base is None or _needs_composition(path):
-        settings, problems = examine((*overrides, f"strategy='{name}'"), folder)
-    else:
-        settings, problems = _with_strategy(base, name)
+    try:
+        with files_in_place(folder):
+            if traps := _file_problems(path, display_path(path, folder)):  # also of one that is not there
+                return ConfigProblems(traps)
+            if base is None or _needs_composition(path):
+                settings, problems = examine((*overrides, f"strategy='{name}'"), folder)
+            else:
+                settings, problems = _with_strategy(base, name)
+    except ConfigProblems as error:  # it was removed meanwhile
+        return error
     return ConfigProblems(problems) if settings is None or problems else settings
 
 
@@ -202,13 +231,6 @@ def _base_without_strategy(overrides: Sequence[str], folder: Path) -> Composed |
         with suppress(*COMPOSITION_ERRORS):
             return composed(parsed, folder)
     return None
-
-
-def _examine_without_strategy(overrides: Sequence[str], folder: Path) -> tuple[Settings | None, list[Problem]]:
-    """The settings with ``NO_STRATEGY``, or None and all problems beside those of strategies."""
-    if traps := _traps(_files_of_no_strategy(folder), folder):
-        return None, traps
-    return _examine_linted(without_strategy(overrides), folder)
 
 
 def _examine_linted(

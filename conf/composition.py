@@ -48,6 +48,7 @@ from conf.environment import (
 from conf.explanations import is_declared
 from conf.problems import Problem, nearest
 from conf.schema.settings import Settings
+from conf.sources import contents
 from conf.yaml_reader import Key, holds, lint_bytes, load, locate, values
 from tradewright.model.errors import ConfigError
 
@@ -77,13 +78,13 @@ _bases: dict[object, _Base] = {}
 """The newest compositions of files, by all that they are made of; guarded by ``LOCK``."""
 NO_STRATEGY = {
     "name": "none",
-    "kind": "buy_and_hold",
+    "kind": "none",
     "confidence": 0.0,
     "size_pct": 0.0,
     "instruments": None,
     "timeframe": None,
 }
-"""The strategy of settings that are composed without one."""
+"""The strategy of settings that are composed without one. Its kind is that of no file, so that none can break it."""
 NONE = "__none__"
 ConfigStore.instance().store(group="strategy", name=NONE, node=NO_STRATEGY)
 
@@ -260,7 +261,7 @@ def _base(lines: tuple[str, ...], folder: Path) -> _Base:
 
     It may read a variable of the environment on the way; such a one is named in a file or an override.
     """
-    texts = [(str(path.relative_to(folder)), path.read_bytes()) for path in yaml_files(folder)]
+    texts = contents(folder)
     written = b"\n".join([*(text for _, text in texts), *map(os.fsencode, lines)])
     named = frozenset((name, value) for name, value in os.environ.items() if os.fsencode(name) in written)
     made_of = (lines, tuple((name, hashlib.sha256(text).digest()) for name, text in texts), named)

@@ -17,7 +17,7 @@ from conf.yaml_reader import locate, values
 
 def chosen_options(overrides: Sequence[Override], folder: Path) -> dict[str, str]:
     """The option that overrides choose for each group; of several the last one counts."""
-    known = groups(folder)
+    known = {*groups(folder), "strategy"}  # also where all of its files are gone
     return {item.key_or_group: str(item.value()) for item in overrides if item.key_or_group in known}
 
 

@@ -340,7 +340,7 @@ def _files_below(
     real = os.path.realpath(folder)
     try:
         entries = [] if real in above else list(os.scandir(folder))
-    except PermissionError:
+    except OSError:  # it may not be read, or is gone by now
         entries = []
     for entry in entries:
         if entry.name.startswith("."):

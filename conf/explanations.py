@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from conf.problems import RuleViolation, nearest
 from conf.yaml_reader import Key
-from tradewright.model.plain_words import plain_rule
+from tradewright.model.plain_words import plain_rule, without_moments_of_days
 
 _QUOTED = re.compile(r"'([^']+)'")
 
@@ -27,7 +27,7 @@ def explained(errors: Sequence[ErrorDetails], tree: object, schema: object) -> I
     """
     typos = {tuple(map(str, error["loc"][:-1])): str(error["loc"][-1]) for error in errors if _is_extra(error)}
     told = set()
-    for error in errors:
+    for error in without_moments_of_days(errors):
         location = tuple(str(part) for part in error["loc"] if part != "[key]")
         if error["type"] == "missing" and _is_similar(typos.get(location[:-1], ""), location[-1]):
             continue

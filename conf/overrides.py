@@ -12,10 +12,19 @@ from typing import NamedTuple
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, RangeSweep
 from hydra.errors import ConfigCompositionException, HydraException
 
-from conf.composition import COMPOSITION_ERRORS, LOCK, NONE, Composed, composed, first_line, secret_problem
+from conf.composition import (
+    COMPOSITION_ERRORS,
+    LOCK,
+    NONE,
+    Composed,
+    composed,
+    first_line,
+    option_problem,
+    secret_problem,
+)
 from conf.defaults import absent_defaults, chosen_options, stand_ins
 from conf.environment import COMMAND_LINE, environment, groups, options, place_of_override
 from conf.explanations import field_names, is_declared
@@ -213,6 +222,8 @@ def _explained(item: Override, error: Exception, accepted: Sequence[Override], f
     known = options(key, folder) if key in groups(folder) else []
     if known and value not in known:
         return Problem(place, 0, key, value, _one_of(known), nearest(value, known))
+    if known and value != NONE and item.type is OverrideType.CHANGE:
+        return option_problem(folder, key, value, error)
     if isinstance(error, ConfigCompositionException):
         unknown = _unknown_key(key, item.value(), composed(accepted, folder).tree, folder)
         if unknown is not None:

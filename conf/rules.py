@@ -166,12 +166,19 @@ def _useless_windows(settings: Settings) -> Iterator[RuleViolation]:
 def _useless_rates(settings: Settings) -> Iterator[RuleViolation]:
     """Files of rates that nothing would read: a slip of the currency would go unnoticed."""
     account, quoted = settings.policy.currency, {row.currency for row in settings.instruments.values()}
+    if settings.backtest.costs.currency is not None:
+        quoted.add(settings.backtest.costs.currency)
     for currency, file in settings.backtest.rates.items():
         key = ("backtest", "rates", currency)
         if currency == account:
             yield RuleViolation(key, file, "is for the account's own currency; name the one that instruments are in")
         elif currency not in quoted:
-            yield RuleViolation(key, file, "is for a currency that no instrument is in", nearest(currency, quoted))
+            yield RuleViolation(
+                key,
+                file,
+                "is for a currency that neither instruments nor backtest.costs are in",
+                nearest(currency, quoted),
+            )
 
 
 def _two_risk_free_rates(settings: Settings) -> Iterator[RuleViolation]:

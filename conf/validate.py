@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from pydantic import SecretStr, ValidationError
 
-from conf.composition import Composed
+from conf.composition import NO_STRATEGY, Composed
 from conf.explanations import explained, fields_of, models_of
 from conf.problems import Problem, RuleViolation, format_value
 from conf.rules import STRATEGY_KEYS, broken_rules, parameter_errors, sealed_stage, strategy_name
@@ -63,7 +63,7 @@ def _shaped(composed: Composed) -> tuple[dict[str, Any], list[RuleViolation]]:
     if isinstance(strategy := tree.get("strategy"), dict):
         option = composed.choices.get("strategy", "")
         tree["strategy"], found = _with_parameters({"name": option, **strategy} if option else strategy)
-        wrong += found
+        wrong += found if strategy != NO_STRATEGY else ()
         wrong += strategy_name(option, tree["strategy"]["name"]) if option else ()
     if isinstance(stage := tree.get("stage"), dict) and composed.stage is not None:
         wrong += sealed_stage(stage, composed.stage)

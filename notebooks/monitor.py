@@ -37,8 +37,8 @@ def _(environment_overrides, monitor):
 
 
 @app.cell
-def _(monitor, settings):
-    start = monitor.monitor_view(settings)
+def _(environment_overrides, monitor, settings):
+    start = monitor.monitor_view(settings, environment_overrides())
     get_message, set_message = mo.state("")
     get_unknown, set_unknown = mo.state(start.unknown)
     get_problems, set_problems = mo.state(start.problems)
@@ -72,9 +72,9 @@ def _(monitor_selection):
 
 
 @app.cell
-def _(get_message, monitor, refresh, settings):
+def _(environment_overrides, get_message, monitor, refresh, settings):
     (refresh.value, get_message())
-    view = monitor.monitor_view(settings)
+    view = monitor.monitor_view(settings, environment_overrides())
     print(view.problem or view.line)  # noqa: T201 - nbval compares the printed line
     return (view,)
 

@@ -33,8 +33,8 @@ def certificate_of(
     """The strategy in force on scenarios, under its own parameters and the terms of a backtest.
 
     Costs, slippage, sizing, fills and the view of prices are those of the settings; instruments, span and exchange
-    rates are not, since the markets are synthetic. An allocation has a shared account whatever ``backtest.account``
-    says.
+    rates are not, since the markets are synthetic and all money in them is the account's, the amounts of fees too. An
+    allocation has a shared account whatever ``backtest.account`` says.
 
     Args:
         limits: in the place of those of the strategy and the settings.

@@ -305,6 +305,8 @@ class Container:
     @cached_property
     def surroundings(self) -> Surroundings:
         """What a venue is built from."""
+        from runtime.exchange_rates import fee_rates
+
         return Surroundings(
             mode=self.settings.mode.name,
             instruments=self.instruments,
@@ -316,6 +318,7 @@ class Container:
             bars=self.bars,
             timeframes=self._timeframes,
             currency=self.settings.policy.currency,
+            fee_rate=fee_rates(self, self.settings.universe.timeframe),
         )
 
     @property

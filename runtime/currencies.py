@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from runtime.container import Container
-from runtime.exchange_rates import account_currency, rates_from, to_bring
+from runtime.exchange_rates import account_currency, fee_currency, fee_rate_series, rates_from, to_bring
 from tradewright.backtest.rates import Conversion, conversion
 from tradewright.calendars.bar_closes import bar_closes
 from tradewright.calendars.registry import calendar_of
@@ -33,15 +33,31 @@ def conversion_of(
     instrument, account = item.instrument, account_currency(house.settings)
     if instrument.currency == account:
         return None
-    closes = bar_closes(calendar_of(instrument), timeframe, item.bars.ts)
-    return conversion(
-        rate_series(house, instrument, timeframe),
-        item.bars.ts,
-        closes,
-        paid_in_full=paid_in_full(instrument, account),
-        name=instrument.symbol,
-        lenient=lenient,
-    )
+    found, paid = rate_series(house, instrument, timeframe), paid_in_full(instrument, account)
+    return _conversion(item, timeframe, found, paid, lenient)
+
+
+def fee_conversion_of(
+    house: Container, item: InstrumentBars, timeframe: Timeframe, *, lenient: bool = False
+) -> Conversion | None:
+    """The conversion of the currency of the costs at an instrument's bars; None where it is the account's.
+
+    Args:
+        timeframe, lenient: as for :func:`conversion_of`.
+
+    Raises:
+        ConfigError, DataError, StoreError: as for :func:`conversion_of`.
+    """
+    charged = fee_currency(house.settings)
+    if charged is None:
+        return None
+    return _conversion(item, timeframe, fee_rate_series(house, charged, timeframe), True, lenient)
+
+
+def _conversion(item: InstrumentBars, timeframe: Timeframe, found: RateSeries, paid: bool, lenient: bool) -> Conversion:
+    closes = bar_closes(calendar_of(item.instrument), timeframe, item.bars.ts)
+    name = item.instrument.symbol
+    return conversion(found, item.bars.ts, closes, paid_in_full=paid, name=name, lenient=lenient)
 
 
 def rate_series(house: Container, instrument: Instrument, timeframe: Timeframe) -> RateSeries:

@@ -7,7 +7,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
@@ -21,6 +21,7 @@ from runtime.bar_checks import evidence_on, scores_on_record
 from runtime.container import Container
 from runtime.other_ledgers import other_ledgers
 from runtime.project_files import upgrade_since
+from runtime.traded_strategies import holdings, without_file
 from runtime.trading import UNKNOWN_ACCOUNT, account_in_force
 from tradewright.execution.health import problems
 from tradewright.execution.risk_snapshot import limits_in_force
@@ -45,6 +46,7 @@ EXTRAS = {
     "yfinance": "yahoo",
     "redis": "redis",
     "optuna": "optuna",
+    "ray": "scale",
     "zstandard": "packages",
 }
 
@@ -71,6 +73,7 @@ def examine_all(overrides: tuple[str, ...]) -> list[Finding]:
         _bars,
         _events,
         _ledger,
+        _holdings_without_file,
         _alerts,
         _schedules,
         _broker,
@@ -202,6 +205,17 @@ def _ledger(house: Container) -> Iterator[Finding]:
                 yield Finding("look", f"{row.code} {row.instrument}".strip(), row.text, row.remedy)
     except TradewrightError as error:
         yield Finding("broken", "ledger", f"{error.where}: {error.what}", error.remedy)
+
+
+def _holdings_without_file(house: Container) -> Iterator[Finding]:
+    """Strategies that hold something, and whose files are gone; other wrong files are told with the configuration."""
+    try:
+        held = holdings(house)
+    except TradewrightError:
+        return  # told by the look at the ledger
+    for row in without_file(held):
+        told = replace(row, holds=held[row.strategy])
+        yield Finding("broken", f"strategy {row.strategy}", told.line, row.remedy)
 
 
 def _limits(house: Container) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from runtime.certify import synthetic_terms
 from runtime.container import Container
+from runtime.enough_bars import demand_enough_bars
 from runtime.exchange_rates import account_currency
 from strategies.base import BaseAllocation
 from strategies.documents import strategy_class
@@ -82,7 +83,7 @@ def engine_test(
 
     Raises:
         ConfigError: a wrong document (``DocumentRefused``), an allocation, a panel, a scenario that is too long, a
-            feature on bars shorter than the scenario's.
+            feature on bars shorter than the scenario's, fewer bars than the document needs.
         StrategyError, StoreError: the decision failed; the cache cannot be written.
     """
     demand_fit(document, tier)
@@ -92,6 +93,7 @@ def engine_test(
         what = f"{strategy.name} is an allocation, which shares an account out among several instruments"
         raise ConfigError(what, where=where, remedy="certify it: tradewright certify runs it on panels")
     tables = scenario_tables(strategy, document, needs_of([strategy]), currency, house.settings.backtest.prices, stored)
+    demand_enough_bars(strategy, tables)
     (item,) = tables.values()
     plain = replace(
         synthetic_terms(house.settings, synthetic_instrument("S1", currency)),

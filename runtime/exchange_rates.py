@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,67 @@ NEWEST_SPAN = timedelta(days=10)
 def account_currency(settings: Settings) -> str:
     """The currency of the account: of its cash, its limits, and every amount that is reported."""
     return settings.policy.currency
+
+
+def fee_currency(settings: Settings) -> str | None:
+    """The currency of the amounts of ``backtest.costs``; None where it is the account's, or there are none."""
+    charged = settings.backtest.costs.currency
+    return None if charged == account_currency(settings) else charged
+
+
+def fee_rate_series(house: Container, charged: str, timeframe: Timeframe, *, newest: bool = False) -> RateSeries:
+    """The rates from the currency of the costs to the account's; see :func:`rates_from`.
+
+    Raises:
+        ConfigError: there are none.
+        DataError, StoreError: as for :func:`rates_from`.
+    """
+    found, account = rates_from(house, charged, timeframe, newest=newest), account_currency(house.settings)
+    if found is None:
+        raise ConfigError(
+            f"fees are charged in {charged}, the account is in {account}, and there are no rates between them",
+            where=f"backtest.costs.currency, policy.currency={account}",
+            remedy=to_bring(house, charged),
+        )
+    return found
+
+
+class FeeRates:
+    """The rates at which a simulated venue exchanges its fees, from the sources of a backtest.
+
+    Args:
+        charged: the currency of the fees.
+        timeframe: of the bars of a pair that are preferred.
+    """
+
+    def __init__(self, house: Container, charged: str, timeframe: Timeframe) -> None:
+        self._house, self._charged, self._timeframe = house, charged, timeframe
+        self._whole: RateSeries | None = None
+
+    def __call__(self, moment: datetime) -> Decimal:
+        """The newest rate known at a moment, however old: a fee must be booked. Before the first one it is that.
+
+        Raises:
+            ConfigError, DataError, StoreError: as :func:`fee_rate_series`.
+        """
+        at = np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "ns").astype(np.int64)
+        rate = float(self._reaching(int(at)).at(np.array([at]))[0][0])
+        return Decimal(repr(rate if rate == rate else float(self._reaching(int(at)).rates[0])))
+
+    def _reaching(self, at: int) -> RateSeries:
+        """A series that has the newest rate of a moment: the whole one is read once, and of later rates the newest."""
+        if self._whole is None or at > self._whole.known[-1]:
+            newest = fee_rate_series(self._house, self._charged, self._timeframe, newest=True)
+            if at >= newest.known[0]:
+                return newest
+            self._whole = fee_rate_series(self._house, self._charged, self._timeframe)
+        return self._whole
+
+
+def fee_rates(house: Container, timeframe: Timeframe) -> FeeRates | None:
+    """The rates of a simulated venue's fees; None where they are charged in the account's currency."""
+    charged = fee_currency(house.settings)
+    return None if charged is None else FeeRates(house, charged, timeframe)
 
 
 def newest_rates(house: Container) -> ExchangeRates:

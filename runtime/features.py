@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.research import assumed_spread, feature_settings
+from tradewright.calendars.session_hours import session_hours
 from tradewright.indicators.feature_set import FeatureSet
-from tradewright.indicators.features import FeatureSnapshot, feature_snapshot, feature_table
-from tradewright.model.bars import BarKind, Timeframe
+from tradewright.indicators.features import FeatureSettings, FeatureSnapshot, feature_snapshot, feature_table
+from tradewright.indicators.regime import DIVERGENCES, REGIMES
+from tradewright.model.bars import BarKind, Bars, Timeframe
 from tradewright.model.errors import ConfigError
 from tradewright.model.hashing import content_hash
 from tradewright.model.instrument import Instrument
 from tradewright.model.strategy import Feature
+from tradewright.quality.features_contract import FeaturesForm, demand_features
 from tradewright.research.feature_tables import Updated, update_table
 
 
@@ -25,6 +30,7 @@ def feature_sets(settings: Settings, instrument: Instrument, kind: BarKind) -> d
             row.timeframe or settings.universe.timeframe,
             tuple(Feature(each.indicator, each.arguments) for each in row.columns),
             assumed_spread(instrument, kind),
+            session_hours(instrument, row.timeframe or settings.universe.timeframe),
         )
         for name, row in settings.features.sets.items()
     }
@@ -40,17 +46,30 @@ def update_features(house: Container, symbol: str) -> Updated:
 
     Raises:
         ConfigError: for an instrument that is not defined.
+        DataError: the table breaks its contract.
         StoreError: when bars cannot be read, or the table cannot be written.
     """
     chosen = feature_settings(house.settings, house.instrument(symbol), house.bars.kind_of(symbol))
     bars = house.bars.read_bars(symbol, house.settings.universe.timeframe)
-    return update_table(
-        house.artefacts,
-        ("features", symbol),
-        chosen.version,
-        bars,
-        lambda known, first: feature_table(known, chosen, first),
-    )
+    form = form_of(chosen)
+
+    def make(known: Bars, first: int) -> pd.DataFrame:
+        rows = feature_table(known, chosen, first)
+        demand_features(rows, form, symbol)
+        return rows
+
+    return update_table(house.artefacts, ("features", symbol), chosen.version, bars, make)
+
+
+def form_of(chosen: FeatureSettings) -> FeaturesForm:
+    """The columns of the features table that settings give."""
+    labels = {
+        "regime": tuple(map(str, REGIMES.values())),
+        "rsi_divergence": tuple(map(str, DIVERGENCES.values())),
+    }
+    numbers = tuple(name for name in chosen.features() if name not in labels)
+    flags = tuple(f"session_{session.name}" for session in chosen.sessions)
+    return FeaturesForm(numbers, flags, labels, chosen.version)
 
 
 def update_set(house: Container, symbol: str, chosen: FeatureSet) -> Updated:

@@ -136,8 +136,13 @@ def scenario(settings: Settings, end: datetime) -> Scenario:
         lambda traded, *span: calendar_of(traded).grid(*span),
         days=days,
         years=years,
-        least=max(ENOUGH, settings.features.usual_volume),
+        least=least_bars(settings),
     )
+
+
+def least_bars(settings: Settings) -> int:
+    """Bars of each timeframe that a scenario makes at the least."""
+    return max(ENOUGH, settings.features.usual_volume)
 
 
 def _scenario(house: Container) -> Feed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from conf.schema.schedules import DailyJobSettings
@@ -31,6 +32,7 @@ from tradewright.execution.input_checks import (
 )
 from tradewright.ledger.check_results import CheckResult
 from tradewright.model.bars import Timeframe
+from tradewright.model.errors import ConfigError, StoreError, TradewrightError
 from tradewright.quality.evidence import acceptance, bars_check, features_check
 from tradewright.store.artefacts import Key
 from tradewright.store.progress import Progress, read_progress, write_progress
@@ -44,10 +46,20 @@ OF = " on "
 
 
 class Pending(NamedTuple):
-    """The signals to decide on now, by strategy and instrument, and why each signal is or is not among them."""
+    """The signals to decide on now, by strategy and instrument, and why each signal is or is not among them.
+
+    ``failed`` has the strategies whose record or bars cannot be read, each with the error; none of theirs is in
+    ``pairs``.
+    """
 
     pairs: tuple[tuple[str, str], ...]
     reasons: tuple[str, ...]
+    failed: Mapping[str, TradewrightError] = MappingProxyType({})
+
+    @property
+    def strategies(self) -> list[str]:
+        """The strategies of the pairs."""
+        return list(dict.fromkeys(name for name, _symbol in self.pairs))
 
 
 def pace(settings: Settings) -> Pace:
@@ -62,21 +74,44 @@ def bars_due(house: Container, timeframes: Iterable[Timeframe]) -> dict[str, str
     Args:
         timeframes: of the strategies, beside those of the universe.
 
+    An instrument that is not defined, or whose bars or record cannot be read, is among them: its refresh says so, and
+    holds no other one up.
+
     Raises:
-        ConfigError, StoreError: for an instrument that is not defined, or a store that is damaged.
+        LedgerError: when the ledger cannot be used.
     """
-    now, found, results = house.clock.now(), {}, house.ledger.checks.newest()
+    found, results = {}, house.ledger.checks.newest()
     for symbol in house.settings.universe.instruments:
-        market, stored = calendar_of(house.instrument(symbol)), newest_known(house, symbol, timeframes)
-        done = read_progress(house.progress, _refresh_of(symbol))
-        reason = refresh_reason(market, stored, done, now, pace(house.settings), has_feed=_has_feed(house.settings))
-        if not reason and (accepted := newly_accepted(symbol, results)):
-            reason = f"a person accepted {', '.join(accepted)}"
-        if not reason and (done is None or done.finished) and (names := not_judged(house, symbol, results, timeframes)):
-            reason = f"the stored bars or the rules of quality are not those of {', '.join(names)}"
+        try:
+            reason = _bars_due(house, symbol, timeframes, results)
+        except (ConfigError, StoreError) as error:
+            reason = f"cannot be read: {error}" if _is_to_be_tried(house, _refresh_of(symbol)) else ""
         if reason:
             found[symbol] = reason
     return found
+
+
+def _bars_due(
+    house: Container, symbol: str, timeframes: Iterable[Timeframe], results: Mapping[str, CheckResult]
+) -> str:
+    settings, now, market = house.settings, house.clock.now(), calendar_of(house.instrument(symbol))
+    stored, done = newest_known(house, symbol, timeframes), read_progress(house.progress, _refresh_of(symbol))
+    if reason := refresh_reason(market, stored, done, now, pace(settings), has_feed=_has_feed(settings)):
+        return reason
+    if accepted := newly_accepted(symbol, results):
+        return f"a person accepted {', '.join(accepted)}"
+    if (done is None or done.finished) and (names := not_judged(house, symbol, results, timeframes)):
+        return f"the stored bars or the rules of quality are not those of {', '.join(names)}"
+    return ""
+
+
+def _is_to_be_tried(house: Container, stage: Key) -> bool:
+    """Whether the last try of something that cannot be read is long enough ago, or its record cannot be read either."""
+    try:
+        done = read_progress(house.progress, stage)
+    except StoreError:
+        return True
+    return done is None or house.clock.now() - done.at >= pace(house.settings).retry
 
 
 def not_judged(
@@ -117,7 +152,12 @@ def newly_accepted(symbol: str, results: Mapping[str, CheckResult]) -> list[str]
 
 
 def begin_refresh(house: Container, symbol: str, timeframes: Iterable[Timeframe]) -> Progress:
-    """Note that an instrument's refresh has begun; it counts as failed until :func:`finish_refresh`."""
+    """Note that an instrument's refresh has begun; it counts as failed until :func:`finish_refresh`.
+
+    Raises:
+        ConfigError, StoreError: for an instrument that is not defined, or whose bars cannot be read; the try is noted.
+    """
+    _begun(house, _refresh_of(symbol), {})
     market, stored = calendar_of(house.instrument(symbol)), newest_known(house, symbol, timeframes)
     newest = newest_bars(market, stored, house.clock.now(), has_feed=_has_feed(house.settings))
     return _begun(house, _refresh_of(symbol), {str(each): start for each, start in newest.items()})
@@ -158,6 +198,16 @@ def signals_due(house: Container) -> str:
     return signals_reason(markets, stored, done, house.clock.now(), pace(settings), identity=identity)
 
 
+def signals_failed(house: Container) -> str:
+    """When the signals of the strategy in force were begun, where they were not finished; empty where they were.
+
+    Raises:
+        StoreError: when the record is damaged.
+    """
+    done = read_progress(house.progress, signals_of(house.settings.strategy.name))
+    return "" if done is None or done.finished else f"its signals failed at {done.at:%Y-%m-%d %H:%M} UTC"
+
+
 def without_bars(house: Container) -> list[str]:
     """The instruments of the strategy in force without a bar of its timeframe, and the further series without one.
 
@@ -183,24 +233,36 @@ def finish_signals(house: Container, begun: Progress) -> None:
 def decisions_due(house: Container, strategies: Sequence[str]) -> Pending:
     """The newest signals that nobody has decided on yet and that can be decided on now.
 
+    A strategy whose record or bars cannot be read holds no other one up.
+
     Raises:
-        ConfigError, StoreError, LedgerError: for an instrument that is not defined, a store or a ledger that cannot be
-            used.
+        LedgerError: when the ledger cannot be used.
     """
-    pairs, reasons, results = [], [], house.ledger.checks.newest()
+    pairs, reasons, failed, results = list[tuple[str, str]](), list[str](), {}, house.ledger.checks.newest()
     for name in strategies:
-        signals = read_progress(house.progress, signals_of(name))
-        if signals is None or not signals.finished:
-            reasons.append(f"{name}: no finished signals")
-            continue
-        decided = read_progress(house.progress, _decided_of(house.settings, name))
-        for symbol in _traded(signals.bars):
-            market, known = calendar_of(house.instrument(symbol)), _usable_checks(house, name, symbol, results)
-            is_due, reason = decision_reason(market, symbol, signals, decided, house.clock.now(), known)
-            reasons.append(f"{name}: {reason}")
-            if is_due:
-                pairs.append((name, symbol))
-    return Pending(tuple(pairs), tuple(reasons))
+        try:
+            due, why = _decisions_due(house, name, results)
+        except (ConfigError, StoreError) as error:
+            failed[name] = error
+            due, why = [], [f"cannot be decided on: {error}"]
+        pairs += ((name, symbol) for symbol in due)
+        reasons += (f"{name}: {reason}" for reason in why)
+    return Pending(tuple(pairs), tuple(reasons), MappingProxyType(failed))
+
+
+def _decisions_due(house: Container, name: str, results: Mapping[str, CheckResult]) -> tuple[list[str], list[str]]:
+    """The instruments on which a strategy's signals can be decided on now, and a reason for each instrument."""
+    signals = read_progress(house.progress, signals_of(name))
+    if signals is None or not signals.finished:
+        return [], ["no finished signals"]
+    due, reasons = [], []
+    decided = read_progress(house.progress, _decided_of(house.settings, name))
+    for symbol in _traded(signals.bars):
+        market, known = calendar_of(house.instrument(symbol)), _usable_checks(house, name, symbol, results)
+        is_due, reason = decision_reason(market, symbol, signals, decided, house.clock.now(), known)
+        reasons.append(reason)
+        due += [symbol] if is_due else []
+    return due, reasons
 
 
 def signal_marks(house: Container, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str, int, str]]:

@@ -17,6 +17,7 @@ from runtime.fresh_bars import judge_bars, keep_features
 from tradewright.calendars.registry import calendar_of
 from tradewright.live.intake import Intake
 from tradewright.live.stream import Limits, Stream, Told
+from tradewright.live.tick_store import InMemoryTickStore
 from tradewright.model.clock import Clock
 from tradewright.model.errors import DataError, StoreError
 from tradewright.model.ports import Feed
@@ -53,6 +54,7 @@ def stream(house: Container, symbols: Sequence[str], limits: Limits, tell: Tell)
         house.clock,
         tell,
         limits=replace(limits, stale=chosen.stale_seconds),
+        ticks=InMemoryTickStore(chosen.ticks_per_symbol, chosen.ticks_of),
         changed=partial(renewed, settings, house.clock, history, tell),
     )
     return asyncio.run(made.run())

@@ -139,8 +139,7 @@ def _rates(house: Container, read: Mapping[str, InstrumentBars]) -> Iterator[Dat
     """The exchange rates of the bars of instruments in another currency than the account's."""
     length = timeframe(house.settings)
     for symbol, item in read.items():
-        conversion = terms(house, length)(item).conversion
-        if conversion is not None:
+        for conversion in terms(house, length)(item).conversions:
             yield _fingerprint("rates", symbol, length, item.bars.ts, conversion.digest)
 
 

@@ -14,11 +14,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from brokers.sim.replay import ReplayVenue
+from brokers.sim.state import AccountBook
 from conf.schema.settings import Settings
 from runtime import research
 from runtime.bar_checks import evidence_on, record, record_features
 from runtime.container import Container
-from runtime.currencies import refuse_other_currencies
+from runtime.currencies import fee_conversion_of, refuse_other_currencies
+from runtime.exchange_rates import fee_rates
 from runtime.feeds import timeframes_judged
 from runtime.signal_series import deciding_timeframes, signal_series
 from runtime.trading import account_actor, holder, not_well, snapshot_builder, system_user
@@ -119,7 +121,9 @@ def run_rehearsal(
     account = str(settings.broker.account)
     traded = [past.item.instrument for past in pasts.values()]
     around = house.surroundings
-    venue = ReplayVenue(traded, account, around.cash, around.currency, clock, around.costs, settings.base.seed)
+    account_book = AccountBook(account=account, cash=around.cash, currency=around.currency)
+    charged = fee_rates(house, research.signal_selection(house).timeframe)
+    venue = ReplayVenue(traded, account_book, clock, around.costs, settings.base.seed, charged)
     storage = settings.storage.model_copy(update={"root": str(folder), "ledger_url": None})
     with ReplayContainer(settings.model_copy(update={"storage": storage}), clock, store, venue) as replayed:
         desk = _Desk(replayed, account, _evidence(house, pasts))
@@ -153,6 +157,7 @@ def _pasts(house: Container, store: ReplayBars) -> dict[str, InstrumentPast]:
                 fill_market="next_open",
                 volume_share=None,
                 close_at_end=False,
+                fee_conversion=fee_conversion_of(house, item, chosen.timeframe),
                 secondary=item.secondary,
             ),
             identity,

@@ -10,14 +10,15 @@ from conf.environment import in_project
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.currencies import conversion_of
-from runtime.exchange_rates import account_currency
+from runtime.currencies import conversion_of, fee_conversion_of
+from runtime.exchange_rates import account_currency, fee_currency
 from runtime.feeds import look_back_bars, scenario, scenario_end, stored_timeframes
 from runtime.secondary_series import series_of_strategy, series_read
 from runtime.uses import Reading, begin_reading, record_use
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.spec import BacktestSpec, Sessions
 from tradewright.calendars.registry import calendar_of
+from tradewright.calendars.session_hours import session_hours
 from tradewright.catalog.trials import Trials
 from tradewright.evaluation.benchmark import Benchmark
 from tradewright.evaluation.equity_curve import Sampling
@@ -134,8 +135,9 @@ def terms(house: Container, length: Timeframe, *, lenient: bool = False) -> Term
 
     def of(item: InstrumentBars) -> BacktestSpec:
         known = conversion_of(house, item, length, lenient=lenient)
+        fees = fee_conversion_of(house, item, length, lenient=lenient)
         plain = spec(house.settings, item.instrument, item.kind)
-        return replace(plain, conversion=known, secondary=item.secondary, actions=item.actions)
+        return replace(plain, conversion=known, fee_conversion=fees, secondary=item.secondary, actions=item.actions)
 
     return of
 
@@ -243,15 +245,21 @@ DAYS = 365
 """The calendar days of a year."""
 
 
-def trial_recorder(house: Container, read: Mapping[str, InstrumentBars]) -> TrialRecorder:
+def trial_recorder(
+    house: Container, read: Mapping[str, InstrumentBars], priced: Mapping[str, BacktestSpec]
+) -> TrialRecorder:
     """What counts the trials of the strategy in force on its bars."""
     settings, length = house.settings, timeframe(house.settings)
     backtest = settings.backtest.model_copy(update={"timeframe": None})  # that of the bars is told by itself
+    plain = backtest.model_dump(mode="json")
+    if fee_currency(settings) is None:  # said or not, it is the account's
+        plain["costs"].pop("currency", None)
     if backtest.account == "shared":  # the order of the instruments decides who comes first
-        terms_hash = content_hash([backtest.model_dump(mode="json"), list(read)])
+        terms_hash = content_hash([plain, list(read)])
     else:
-        terms_hash = content_hash(backtest.model_dump(mode="json", exclude={"instruments", "account", "shared"}))
-    return TrialRecorder(Trials(house.root), SystemClock().now, read, length, terms_hash, settings.config_hash)
+        left_out = ("instruments", "account", "shared")
+        terms_hash = content_hash({name: value for name, value in plain.items() if name not in left_out})
+    return TrialRecorder(Trials(house.root), SystemClock().now, read, priced, length, terms_hash, settings.config_hash)
 
 
 def look_ahead(house: Container, read: Mapping[str, InstrumentBars]) -> dict[str, LookAheadEvidence]:
@@ -301,7 +309,7 @@ def note_use(
         reading,
         {symbol: (item.bars.ts, item.data_hash) for symbol, item in read.items()},
         detail={**detail, "config_hash": house.settings.config_hash},
-        origins=[each.conversion.origin for each in priced if each.conversion is not None],
+        origins=[known.origin for each in priced for known in each.conversions],
         others=series_read(read.values(), reading.timeframe),
     )
 
@@ -359,4 +367,5 @@ def feature_settings(settings: Settings, instrument: Instrument, kind: BarKind) 
             for row in chosen.sessions
         ),
         extra=tuple(Feature(row.indicator, row.arguments) for row in chosen.extra),
+        hours=session_hours(instrument, settings.universe.timeframe),
     )

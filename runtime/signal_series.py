@@ -20,7 +20,7 @@ def signal_series(settings: Settings) -> tuple[tuple[str, Timeframe], ...]:
     try:
         needs = needs_among(chosen.kind, build(chosen.kind, chosen.values).prepare_state())
         return needs.places(chosen.timeframe or universe.timeframe, chosen.instruments or universe.instruments)
-    except Exception:  # noqa: BLE001  (a person's code may raise anything, and must stop no other strategy)
+    except (Exception, SystemExit):  # noqa: BLE001  (a person's code may raise anything, and must stop no other strategy)
         return ()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from runtime.container import Container
+from runtime.enough_bars import demand_enough_bars
 from runtime.exchange_rates import account_currency
 from runtime.research import (
     benchmark_instruments,
@@ -51,6 +52,7 @@ def run_study(house: Container) -> StudyResult:
     known = [*picked.instruments, *benchmark_instruments(house)]
     reading = begin_reading(house, known, length, series_of_strategy(house, picked))
     read, against = tables(house, picked), benchmark_tables(house, length)
+    demand_enough_bars(house.tested, read)
     found = {each.symbol: read_base(house.bars, picked, each) for each in picked.instruments}
     bases = {symbol: base for symbol, base in found.items() if base is not None}
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
@@ -84,7 +86,7 @@ def run_study(house: Container) -> StudyResult:
         house.cache_folder / "backtests",
         facts=facts,
         look_ahead=tested,
-        count=trial_recorder(house, read).of_study(house.tested),
+        count=trial_recorder(house, read, priced).of_study(house.tested),
         bases=bases,
         others={symbol: others_of(house, item, length) for symbol, item in read.items()},
         rules=settings.quality,
@@ -117,8 +119,9 @@ def _of_quotes(read: Iterable[InstrumentBars]) -> dict[str, str]:
 
 def _exchange_rates(priced: Mapping[str, BacktestSpec]) -> dict[str, str]:
     """The conversions in words; nothing where all is in one currency."""
-    told = (f"{name}: {each.conversion.stated()}" for name, each in priced.items() if each.conversion is not None)
-    text = "; ".join(told)
+    told = [f"{name}: {each.conversion.stated()}" for name, each in priced.items() if each.conversion is not None]
+    charged = {each.fee_conversion.exchange: None for each in priced.values() if each.fee_conversion is not None}
+    text = "; ".join((*told, *(f"fees: {each}" for each in charged)))
     return {"exchange rates": text} if text else {}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from conf.problems import ConfigProblems
@@ -30,6 +30,7 @@ from runtime.uses import begin_reading
 from strategies.base import BaseAllocation, BaseStrategy
 from strategies.discovery import Discovery
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.workers import Workers, all_threads
 from tradewright.evaluation.sweep_page import sweep_page
 from tradewright.model.errors import ConfigError
 from tradewright.research.bars import InstrumentBars
@@ -93,7 +94,7 @@ def sweep_inputs(
     house, length = house.for_research, timeframe(house.settings)
     known = kinds()
     needs = needs_of(islice(_made(known, chosen, sets), 1))
-    if needs.features:  # those of a strategy that reads its own bars alone are none, whatever its parameters
+    if needs.any:  # those of a strategy that reads its own bars alone are none, whatever its parameters
         needs = needs_of(_made(known, chosen, sets))
     picked = selection(house)
     others = needs.places(length, [each.symbol for each in picked.instruments])
@@ -111,7 +112,7 @@ def sweep_inputs(
     )
     measured = measures(house.settings, [each.instrument for each in read.values()], against)
     running = house.cache_folder / "sweeps"
-    rules = SweepRules(rank, measured, trial_recorder(house, read), evidence_kept(house), running)
+    rules = SweepRules(rank, measured, trial_recorder(house, read, priced), evidence_kept(house), running)
     return SweepInputs(house, read, priced, rules, known)
 
 
@@ -170,11 +171,13 @@ def sweep_sets(
     rank: str = "sharpe",
     progress: Callable[[int, int], None] | None = None,
     search: SearchRules | None = None,
+    workers: Workers | None = None,
 ) -> SweepResult:
     """Backtest many parameter sets of the strategy in force, under one choice of settings or several.
 
     Args:
         search: tries some of the sets, each chosen by the figures of those before it; all are tried when None.
+        workers: who computes the totals; the threads of this process when None.
 
     Raises:
         ConfigError: as :func:`tradewright.research.sweep.run_sweep`, and without the extra ``optuna`` for a search.
@@ -182,7 +185,12 @@ def sweep_sets(
     """
     most = None if search is None else search.steps
     read = [(part, sweep_inputs(part.house, part.sets, rank, UseKind.SWEEP, most)) for part in parts]
-    asked = [SweepPart(each.make, part.sets, each.read, each.terms, each.rules, part.swept) for part, each in read]
+    crew = workers or all_threads()
+    rules = [replace(each.rules, workers=crew) for _part, each in read]
+    asked = [
+        SweepPart(each.make, part.sets, each.read, each.terms, own, part.swept)
+        for (part, each), own in zip(read, rules, strict=True)
+    ]
     return run_sweep(asked, progress) if search is None else run_search(asked, search, progress)
 
 

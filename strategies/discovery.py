@@ -22,7 +22,7 @@ from typing import NamedTuple, TypeVar
 
 import strategies
 from strategies.base import BaseAllocation, BaseStrategy, Kind
-from strategies.documents import FileStamp, document_class, documents_in, stamp
+from strategies.documents import document_class, documents_in
 from tradewright.model.base import NAME_PATTERN
 from tradewright.model.errors import ConfigError
 from tradewright.model.installed import entry_points
@@ -120,22 +120,23 @@ def with_documents(found: Discovery, folder: Path | None) -> Discovery:
     Args:
         folder: None where there is none.
     """
-    paths = _documents(folder, stamp(folder)) if folder else {}
+    written = documents_in(folder) if folder else {}
+    texts = {path.stem: (path, text) for path, text in written.items()}
 
     def asked(name: str) -> Discovery:
-        written = _compiled(*paths[name])
-        usable = {**_only(found.usable, name), **written.usable}
-        if name in found.usable and name in written.usable:
-            where = f"{_place_of(written.usable[name])}, {_place_of(found.usable[name])}"
+        made = _compiled(*texts[name])
+        usable = {**_only(found.usable, name), **made.usable}
+        if name in found.usable and name in made.usable:
+            where = f"{_place_of(made.usable[name])}, {_place_of(found.usable[name])}"
             twice = ConfigError(f"several strategies have the name {name!r}", where=where, remedy=_RENAME)
             return Discovery({}, {name: twice})
-        return Discovery(usable, {**_only(found.broken, name), **written.broken})
+        return Discovery(usable, {**_only(found.broken, name), **made.broken})
 
-    if not paths:
+    if not texts:
         return found
     return Discovery(
-        _Asked(found.usable, paths, lambda name: asked(name).usable),
-        _Asked(found.broken, paths, lambda name: asked(name).broken),
+        _Asked(found.usable, texts, lambda name: asked(name).usable),
+        _Asked(found.broken, texts, lambda name: asked(name).broken),
     )
 
 
@@ -168,16 +169,9 @@ def _only(known: Mapping[str, _Found], name: str) -> dict[str, _Found]:
     return {name: known[name]} if name in known else {}
 
 
-@functools.lru_cache(maxsize=16)
-def _documents(folder: Path, stamps: tuple[FileStamp, ...]) -> Mapping[str, tuple[Path, FileStamp]]:
-    """The documents of a folder by name, each with what tells it from what it was before."""
-    told = {row[0]: row for row in stamps}
-    return {path.stem: (path, told[path.name]) for path in documents_in(folder) if path.name in told}
-
-
 @functools.lru_cache(maxsize=256)
-def _compiled(path: Path, _stamp: FileStamp) -> Discovery:
-    return discover([Candidate(path.stem, lambda: (document_class(path),))])
+def _compiled(path: Path, text: str) -> Discovery:
+    return discover([Candidate(path.stem, lambda: (document_class(path, text),))])
 
 
 def discover(candidates: Iterable[Candidate]) -> Discovery:
@@ -189,7 +183,9 @@ def discover(candidates: Iterable[Candidate]) -> Discovery:
             classes = tuple(candidate.load())
             for kind in classes:
                 found.setdefault(_checked(kind), []).append(kind)
-        except Exception as error:  # noqa: BLE001  (a strategy file may fail in any way, and must stop no other)
+        except KeyboardInterrupt:  # a person's own
+            raise
+        except BaseException as error:  # noqa: BLE001  (a strategy file may fail in any way, and must stop no other)
             broken[candidate.name] = _as_config_error(candidate.name, error)
     for name, namesakes in found.items():
         if len(set(namesakes)) > 1:
@@ -335,7 +331,7 @@ def _checked_name(kind: Kind, where: str) -> str:
     return name
 
 
-def _as_config_error(name: str, error: Exception) -> ConfigError:
+def _as_config_error(name: str, error: BaseException) -> ConfigError:
     """The error with the file and line of the strategy where it arose."""
     if isinstance(error, ConfigError):
         return error

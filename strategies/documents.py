@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import field, make_dataclass
 from pathlib import Path
-from stat import S_ISREG
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ _FORM = re.compile(r"""(?:^|[{,])\s*["']?(?:rules|allocate)["']?\s*:""", re.MULT
 _KIND = re.compile(r"""^kind\s*:|["']kind["']\s*:""", re.MULTILINE)
 
 
+@functools.lru_cache(maxsize=256)
 def is_document(text: str) -> bool:
     """Whether a strategy file is a document: it has ``rules`` or ``allocate``, and no ``kind``."""
     if _FORM.search(text) is None:
@@ -42,38 +43,27 @@ def is_document(text: str) -> bool:
     return ("rules" in said or "allocate" in said) and "kind" not in said
 
 
-FileStamp = tuple[str, int, int]
-"""What tells a file from what it was before: name, time of change, size."""
+def documents_in(folder: Path) -> dict[Path, str]:
+    """The documents among the YAML files of a folder with their texts, sorted.
 
-
-def stamp(folder: Path) -> tuple[FileStamp, ...]:
-    """What tells the YAML files of a folder from what they were before.
-
-    Hidden files, as editors leave them, and what is no plain file, such as a link to nowhere, are none.
+    Files are told apart by what they say: two may have one size and one time of change. Hidden files, as editors leave
+    them, what is no plain file, such as a link to nowhere, and what cannot be read are none.
     """
-    found = []
+    found = {}
     with os.scandir(folder) as rows:
         for row in rows:
             if row.name.endswith(".yaml") and not row.name.startswith("."):
-                with suppress(OSError):  # it was removed meanwhile, or links to itself
-                    if S_ISREG((status := row.stat()).st_mode):
-                        found.append((row.name, status.st_mtime_ns, status.st_size))
-    return tuple(sorted(found))
+                with suppress(OSError, UnicodeDecodeError):  # it was removed meanwhile, or links to itself
+                    if row.is_file() and is_document(text := Path(row.path).read_text(encoding="utf-8")):
+                        found[folder / row.name] = text
+    return dict(sorted(found.items()))
 
 
-def documents_in(folder: Path) -> Iterator[Path]:
-    """The documents among the YAML files of a folder, sorted; what cannot be read is none."""
-    for path in (folder / name for name, *_ in stamp(folder)):
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            continue
-        if is_document(text):
-            yield path
-
-
-def document_class(path: Path) -> Kind:
+def document_class(path: Path, text: str | None = None) -> Kind:
     """The strategy of a document.
+
+    Args:
+        text: of the file; it is read when left out.
 
     Raises:
         DocumentRefused: with every error in it.
@@ -82,7 +72,7 @@ def document_class(path: Path) -> Kind:
     from tradewright.dsl.check import compiled
 
     place = "/".join(path.parts[-3:])
-    document, program = compiled(path.read_text(encoding="utf-8"), place)
+    document, program = compiled(path.read_text(encoding="utf-8") if text is None else text, place)
     if document.id != path.stem:
         raise ConfigError(f"id = {document.id!r}", where=place, remedy=f"write id: {path.stem}, the name of the file")
     return strategy_class(document, program, place)
@@ -93,13 +83,20 @@ def is_from_document(kind: type[object]) -> bool:
     return kind.__module__ == __name__
 
 
+def program_of(kind: type[object]) -> Program | None:
+    """What the document of a strategy's class means; None for a strategy in Python."""
+    return vars(kind)["program"] if is_from_document(kind) else None
+
+
 def strategy_class(document: StrategyDocument, program: Program, place: str = "") -> Kind:
     """The strategy or the allocation that a program is, with its parameters as fields.
 
     Args:
         place: the file, for messages.
     """
-    columns, own, base = _lowered(program)
+    from tradewright.dsl.effort import AdmittedValues
+
+    (columns, own, base), admitted = _lowered(program), AdmittedValues(program)
     rows: list[Any] = [
         (name, int if bounds.whole else float, field(default=int(value) if bounds.whole else float(value)))
         for name, (value, bounds) in program.parameters.items()
@@ -109,6 +106,12 @@ def strategy_class(document: StrategyDocument, program: Program, place: str = ""
         """The columns that the document reads."""
         return columns({name: float(getattr(self, name)) for name in program.parameters})
 
+    def demand_admitted(self: BaseParameters) -> None:
+        """Refuse parameters out of their bounds, and those that are not admitted together."""
+        base.__post_init__(self)
+        values = {name: float(getattr(self, name)) for name in program.parameters}
+        admitted.demand(values, f"strategy {document.id}")
+
     namespace: dict[str, Any] = {
         "__doc__": f"{document.name}: the document {document.id}.",
         "__module__": __name__,
@@ -116,6 +119,7 @@ def strategy_class(document: StrategyDocument, program: Program, place: str = ""
         "bounds": MappingProxyType({name: (b.least, b.most) for name, (_, b) in program.parameters.items()}),
         **own,
         "prepare_state": prepare_state,
+        "__post_init__": demand_admitted,
         "place": place,
         "program": program,
     }

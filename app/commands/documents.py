@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands.options import Json
+from app.commands.options import Json, Overrides, in_force
 from app.commands.schemas import SchemaFile, show_schema
 from app.output import DONE, FAILED, Output, run_operation
 
@@ -30,6 +30,7 @@ File = Annotated[Path, typer.Argument(help="a document in YAML or JSON", metavar
 def check(
     files: Files,
     bars: Annotated[int | None, typer.Option(min=1, help="the length of the data that it is to run on")] = None,
+    scenario: Annotated[str, typer.Option(help="a scenario of conf/scenario that it is to run on")] = "",
     as_json: Json = False,
 ) -> None:
     """Every problem of some documents, each with line, column, code and what to do; exit 1 for any error."""
@@ -37,7 +38,7 @@ def check(
     def act(_output: Output) -> list[CheckedFile]:
         from app.operations.documents import check_files
 
-        return check_files(files, bars)
+        return check_files(files, bars, scenario)
 
     def show(output: Output, found: list[CheckedFile]) -> object:
         for file in found:
@@ -52,13 +53,13 @@ def check(
 
 
 @dsl.command()
-def explain(file: File, as_json: Json = False) -> None:
+def explain(file: File, overrides: Overrides = None, as_json: Json = False) -> None:
     """A document in words: what it does, needs and can lose, when it trades, and which bars each rule reads."""
 
     def act(_output: Output) -> Explanation:
         from app.operations.documents import explain_file
 
-        return explain_file(file)
+        return explain_file(file, in_force(overrides))
 
     def show(output: Output, found: Explanation) -> object:
         for line in found.lines():

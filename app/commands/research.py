@@ -100,6 +100,7 @@ def sweep(
     rank: Annotated[str, typer.Option(help="the figure to rank by; the first objective, else sharpe")] = "",
     top: Annotated[int, typer.Option(help="how many rows to show; 0 for all")] = 20,
     report: Annotated[Path | None, typer.Option(help="write heat map and distribution to this HTML file")] = None,
+    ray: Annotated[str, typer.Option(help="compute on the Ray cluster with its head at HOST:PORT")] = "",
     as_json: Json = False,
 ) -> None:
     """A grid over a strategy's parameters and its backtest's settings: its file's, or strategy.fast=5,10.
@@ -123,6 +124,7 @@ def sweep(
                     rank=rank,
                     top=top,
                     report=report,
+                    ray=ray,
                     progress=advance,
                 )
         except KeyboardInterrupt:
@@ -164,7 +166,16 @@ def trials(
             output.line("no trial is recorded yet: a backtest, a sweep, a walk-forward or the lab makes one")
         header = ("when", "by", "strategy", "bars", "sets", "new", "independent", "on these bars so far")
         rows = [
-            (row.at, row.source, row.strategy, row.bars, row.trials, row.added, f"{row.effective:.1f}", row.so_far)
+            (
+                row.at,
+                row.source,
+                row.strategy,
+                "; ".join(filter(None, (row.bars, row.rates))),
+                row.trials,
+                row.added,
+                f"{row.effective:.1f}",
+                row.so_far,
+            )
             for row in found
         ]
         output.table("trials", header, rows)

@@ -25,8 +25,9 @@ def trade(
 ) -> None:
     """The daily loop: refresh bars, signals, intents, decisions, send, reconcile; each where it is due.
 
-    Trades every strategy of conf/strategy, or the one of strategy=NAME. Exit 1 when a step failed or while anything is
-    not well on the account; a decision of the gate is no failure. With --json, one document a round.
+    Trades every strategy of conf/strategy, or the one of strategy=NAME. Exit 1 when a step failed, while a strategy
+    is broken (it stops no other one), or while anything is not well on the account; a decision of the gate is no
+    failure. With --json, one document a round.
     """
 
     def act(output: Output) -> None:
@@ -124,4 +125,6 @@ def show(output: Output, reply: TradeReply) -> None:
     if reply.open_orders:
         output.line(f"open: {', '.join(reply.open_orders)}")
     show_problems(output, reply.problems)
+    for broken in reply.broken:
+        output.line(broken.line)
     output.result(reply)

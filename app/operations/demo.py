@@ -106,7 +106,8 @@ def run_demo(overrides: tuple[str, ...], say: Say) -> DemoReply:
 
 
 def _package(settings: Settings, root: Path) -> DemoPackage:
-    from app.operations.packages import Admission, export, make_key, verify
+    from app.operations.packages import export, make_key, verify
+    from runtime.verification import Admission
 
     text = (LIBRARY / f"{DOCUMENT}.yaml").read_text(encoding="utf-8")
     backtest = settings.backtest.model_copy(update={"instruments": settings.universe.instruments[:1]})

@@ -5,10 +5,14 @@ from __future__ import annotations
 import difflib
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from conf.compose import compose_without_strategy
 from conf.environment import conf_folder
+from conf.problems import ConfigProblems
+from conf.scenarios import scenarios
 from strategies.documents import LIBRARY
 from tradewright.dsl.check import Checked, check, compiled
 from tradewright.dsl.explain import Explanation, explain
@@ -69,29 +73,39 @@ def _file_of(name: Path) -> str:
     return ""
 
 
-def check_files(files: list[Path], bars: int | None) -> list[CheckedFile]:
+def check_files(files: list[Path], bars: int | None = None, scenario: str = "") -> list[CheckedFile]:
     """Every problem of some documents.
 
     Args:
         bars: the length of the data that they are to be run on; None where that is not known.
+        scenario: of ``conf/scenario``, whose length is taken, or the lesser of both.
 
     Raises:
-        ConfigError: a file that cannot be read.
+        ConfigError: a file that cannot be read; there is no such scenario.
     """
-    return [_checked(file, check(text_of(file), bars)) for file in files]
+    known = [] if bars is None else [bars]
+    known += [each.duration_bars for each in scenarios([scenario])] if scenario else []
+    return [_checked(file, check(text_of(file), min(known, default=None))) for file in files]
 
 
 def _checked(file: Path, found: Checked) -> CheckedFile:
     return CheckedFile(file=str(file), hash=found.program.hash if found.program else "", problems=found.problems)
 
 
-def explain_file(file: Path) -> Explanation:
-    """A document in words.
+def explain_file(file: Path, overrides: Sequence[str] = ()) -> Explanation:
+    """A document in words, with what the policy in force says to its confidence.
+
+    Args:
+        overrides: of the settings.
 
     Raises:
         ConfigError: it cannot be read, or is wrong (``DocumentRefused``).
     """
-    return explain(*compiled(text_of(file), str(file)))
+    document, program = compiled(text_of(file), str(file))
+    least = None
+    with suppress(ConfigProblems):  # a document is explained whatever else is wrong
+        least = compose_without_strategy(overrides).policy.min_confidence
+    return explain(document, program, least)
 
 
 def format_file(file: Path, *, only_look: bool) -> Formatted:

@@ -121,12 +121,18 @@ ORDER_HEADER = (
 )
 
 
+def fees_text(fees: Mapping[str, Decimal]) -> str:
+    """Fees by currency in words, each in its own: ``1.25 USD, 200 JPY``; empty where none was told."""
+    return ", ".join(f"{amount.normalize():,f} {currency}".rstrip() for currency, amount in sorted(fees.items()))
+
+
 def order_row(view: OrderView) -> tuple[object, ...]:
     """An order as a row of a table, in the columns of ``ORDER_HEADER``."""
     attempt = view.attempt
     named = (attempt.ref, attempt.instrument, attempt.side, attempt.quantity, view.state, view.order_state or "none")
     price = price_text(view.average_price, None)
-    return (*named, view.filled, price, view.fees, f"{view.since:%Y-%m-%d %H:%M:%S}", view.terms)
+    since = f"{view.since:%Y-%m-%d %H:%M:%S}"
+    return (*named, view.filled, price, fees_text(view.fees) or "none", since, view.terms)
 
 
 def intent_row(view: IntentView) -> tuple[object, ...]:

@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 from app.operations import trading
 from app.operations.charts import equity_figure
 from app.operations.explanation import explanation
-from app.operations.formatting import local, price_text, refusal_text
+from app.operations.formatting import fees_text, local, price_text, refusal_text
 from app.operations.replies import DeskView, IntentView, PositionView
 from app.output import printable
-from conf.compose import compose
+from conf.compose import compose_without_strategy
 from conf.schema.settings import Settings
+from runtime.container import Container
+from runtime.traded_strategies import BrokenStrategy, broken_strategies
 from tradewright.evaluation.formatting import MetricRow, count, money
 from tradewright.execution.health import UNWATCHED_AFTER, Problem
 from tradewright.execution.operator_actions import OrderView
@@ -33,6 +35,8 @@ Row = dict[str, str]
 Alarm = Literal["danger", "warn", "success"]
 Part = TypeVar("Part")
 NONE = "none yet"
+BROKEN = "STRATEGY_BROKEN"
+"""The problem of a strategy whose files, code or data are wrong."""
 UNKNOWN = "Not known: the account cannot be read. The line at the top says why."
 RED = "#cf5650"
 COLOURS = {
@@ -122,26 +126,31 @@ class OrderHistory:
 
 
 def opened(overrides: Sequence[str]) -> tuple[Settings | None, str]:
-    """The settings in force, or None and their problems."""
+    """The settings in force, which no wrong strategy file stops, or None and their problems."""
     try:
-        return compose(overrides), ""
+        return compose_without_strategy(overrides), ""
     except (TradewrightError, OSError) as error:
         return None, refusal_text(error)
 
 
-def monitor_view(settings: Settings) -> MonitorView:
-    """The account now, from the ledger; a refusal comes back as text."""
+def monitor_view(settings: Settings, overrides: Sequence[str] | None = None) -> MonitorView:
+    """The account now, from the ledger; a refusal comes back as text.
+
+    Args:
+        overrides: those under which strategies are traded; the broken ones are told when they are given.
+    """
     try:
         view, listed_intents, listed_orders = trading.whole_desk(settings)
+        broken = () if overrides is None else _broken_strategies(settings, overrides)
     except (TradewrightError, OSError) as error:
         return _unreadable(settings, printable(refusal_text(error)))
     tz, intents, orders = settings.base.tz, listed_intents.rows, listed_orders.rows
     stops = _stops(view, tz)
     return MonitorView(
         tiles=_tiles(settings, view, stops, listed_orders.remark or listed_intents.remark),
-        status=_status(stops, view.problems),
-        alarm="danger" if stops else "warn" if view.problems else "success",
-        problems=tuple(_problem(row, tz) for row in view.problems),
+        status=_status(stops, len(view.problems) + len(broken)),
+        alarm="danger" if stops else "warn" if view.problems or broken else "success",
+        problems=(*(_problem(row, tz) for row in view.problems), *map(_broken, broken)),
         positions=tuple(_position(row, settings.instruments.get(row.instrument)) for row in view.positions),
         intents=tuple(_intent(row, tz) for row in sorted(intents, key=lambda row: not row.waits)),
         waiting={_question(row, tz): row.decision.decision_id for row in intents if row.waits and row.decision},
@@ -255,10 +264,10 @@ def _stops(view: DeskView, tz: str) -> tuple[str, ...]:
     return (*switches, *(printable(text) for text in stopped if text.partition(" stopped by ")[0] not in recorded))
 
 
-def _status(stops: Sequence[str], problems: Sequence[Problem]) -> str:
+def _status(stops: Sequence[str], problems: int) -> str:
     if not stops and not problems:
         return "All is well: nothing is stopped, frozen or in doubt"
-    listed = [f"{count(len(problems), 'problem')}: see the list of what is not well"] if problems else []
+    listed = [f"{count(problems, 'problem')}: see the list of what is not well"] if problems else []
     return "; ".join([*(f"STOPPED: {text}" for text in stops), *listed])
 
 
@@ -272,6 +281,17 @@ def _problem(row: Problem, tz: str) -> Row:
         "since": "" if row.code in ("NOT_RECONCILED", "STOPPED") else local(row.since, tz),
         "what helps": printable(row.remedy),
     }
+
+
+def _broken_strategies(settings: Settings, overrides: Sequence[str]) -> list[BrokenStrategy]:
+    with Container(settings) as house:
+        return broken_strategies(house, overrides)
+
+
+def _broken(row: BrokenStrategy) -> Row:
+    """A strategy for which nothing is entered, among the problems of the account that it trades on."""
+    place = {"instrument": ", ".join(sorted(row.holds)), "order": ""}
+    return {"problem": BROKEN, **place, "text": printable(row.text), "since": "", "what helps": printable(row.remedy)}
 
 
 def _line(view: DeskView, intents: Sequence[IntentView], orders: Sequence[OrderView]) -> str:
@@ -327,7 +347,7 @@ def _order(row: OrderView, tz: str, instrument: Instrument | None) -> Row:
         "state": row.state.value,
         "filled": f"{row.filled:f}",
         "price": price_text(row.average_price, instrument) or NONE,
-        "fees": _money(row.fees),
+        "fees": fees_text(row.fees) or NONE,
         "since": local(row.since, tz),
         "why": printable(row.reason),
     }

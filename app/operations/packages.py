@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from app.operations.actors import actor_name
 from app.operations.package_certificates import ShownCertificate, told_certificate
 from app.operations.saved_strategies import Tested, backtest_of, save_tested
 from app.operations.trading import opened_ledger
 from app.operations.variants import RESERVED, place
-from conf.environment import conf_folder, display_path, environment, in_project
-from conf.package_settings import refuse_traps, unpacked_settings
+from conf.environment import conf_folder, display_path, in_project
+from conf.package_settings import unpacked_settings
 from conf.scenarios import scenarios
-from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
-from conf.secret_files import read_secret
 from conf.strategy_kinds import kinds
-from runtime.container import Container
-from runtime.packages import backtested, certified, engine
+from runtime.packages import certified, engine
+from runtime.verification import Admission, admitted_package, demand_bounded, holds, private_key, trust_in, verified
 from strategies.discovery import RESERVED as RESERVED_KINDS
 from strategies.documents import strategy_class
 from tradewright.dsl.check import compiled
@@ -35,15 +30,12 @@ from tradewright.dsl.program import Program
 from tradewright.model.clock import SystemClock
 from tradewright.model.errors import StoreError, TradewrightError
 from tradewright.model.hashing import SCHEMA_VERSION, content_hash
-from tradewright.packages.comparison import PackageDifference, certificate_differences, differences
+from tradewright.packages.comparison import PackageDifference
 from tradewright.packages.fault import PackageFault, PackageRefused, refusal
 from tradewright.packages.manifest import FORMAT, KIND, Manifest, package_id
 from tradewright.packages.package import Package, Trust, entries, listed_files, read_file, written
 from tradewright.packages.signing import new_private_key, public_key_of
 from tradewright.store.files import sync, write_bytes
-
-KEY = "TRADEWRIGHT_PACKAGE_KEY"
-"""The variable with the private key that signs packages, or with ``_FILE`` behind it, that of its file."""
 
 
 @dataclass(frozen=True)
@@ -87,19 +79,6 @@ class Imported:
     ir_hash: str
     is_written: bool
     package: Shown
-
-
-@dataclass(frozen=True)
-class Admission:
-    """Which packages are taken beside those that are signed with a trusted key.
-
-    ``key`` is the file of one's own private key, whose packages are taken; None takes ``TRADEWRIGHT_PACKAGE_KEY``,
-    where it is set.
-    """
-
-    unsigned: bool = False
-    untrusted: bool = False
-    key: Path | None = None
 
 
 def make_key(settings: Settings, file: Path) -> KeyReply:
@@ -156,17 +135,18 @@ def export(
             or a wrong one, and a file in its place that is no package.
         TradewrightError: as :func:`app.operations.saved_strategies.backtest_of`.
     """
-    private_key, where = (None, "") if unsigned else _key(key)
-    if private_key is not None:
-        public_key_of(private_key, where)  # a wrong key is told before the backtest
+    signing, where = (None, "") if unsigned else private_key(key)
+    if signing is not None:
+        public_key_of(signing, where)  # a wrong key is told before the backtest
     _refuse_other_file(file)
     known = scenarios()  # a wrong one is told before the backtest
     found = backtest_of(settings, text)
     version = save_tested(settings, found).item.version
     carried = unpacked_settings(settings, found.configuration, found.text)
+    demand_bounded(carried, found.document, found.program)  # what nobody would verify
     certificate = certified(carried, found.document, found.program, known).canonical_json().encode()
     package = _package(found, version, certificate, SystemClock().now().replace(microsecond=0))
-    write_bytes(file.absolute(), written(package, private_key, where, settings.packages.level))
+    write_bytes(file.absolute(), written(package, signing, where, settings.packages.level))
     return show(settings, file, key)
 
 
@@ -192,17 +172,6 @@ def _package(found: Tested, version: int, certificate: bytes, at: datetime) -> P
     return Package(manifest, found.text, found.configuration, certificate)
 
 
-def _key(file: Path | None) -> tuple[str, str]:
-    """The private key, and where it stands."""
-    if file is not None:
-        return read_secret(file.expanduser(), "--key"), "--key"
-    said = environment(KEY)
-    if said is None:
-        remedy = f"--key FILE, or {KEY}_FILE=FILE in .env; tradewright package key FILE makes one; or say --unsigned"
-        raise refusal(PackageFault.NO_KEY, "there is no key to sign with", KEY, remedy)
-    return said, KEY
-
-
 def _refuse_other_file(file: Path) -> None:
     if not (file.exists() or file.is_symlink()):
         return
@@ -225,17 +194,8 @@ def show(settings: Settings, file: Path, key: Path | None = None) -> Shown:
     return _shown(settings, file, read_file(file), key)
 
 
-def _trust(settings: Settings, package: Package, key: Path | None) -> tuple[Trust, str]:
-    """What is known of who made it; one's own key is looked at where the settings do not list the package's."""
-    trust, signer = package.trust(settings.packages.trusted)
-    if package.signature is None or trust is not Trust.UNTRUSTED or (key is None and environment(KEY) is None):
-        return trust, signer
-    is_own = public_key_of(*_key(key)) == package.signature.public_key
-    return Trust.OWN if is_own else trust, signer
-
-
 def _shown(settings: Settings, file: Path, package: Package, key: Path | None) -> Shown:
-    trust, signer = _trust(settings, package, key)
+    trust, signer = trust_in(settings, package, key)
     public = package.signature.public_key if package.signature else ""
     try:
         certificate = package.certified()
@@ -253,66 +213,9 @@ def verify(settings: Settings, file: Path, admitted: Admission) -> Verified:
         PackageRefused: it breaks a rule, or its key is not trusted and ``admitted`` does not say so.
         TradewrightError: the backtest cannot be run, as when there are no bars of an instrument.
     """
-    package, document, program, chosen = _admitted(settings, file, admitted)
-    shown, certificate = _shown(settings, file, package, admitted.key), package.certified()
-    known = {document.id: document for document in scenarios()} if certificate else {}
-    with _anew(chosen) as used:
-        with Container(used) as house:
-            done = backtested(house, document, program)
-        found = differences(package.manifest, engine(), done.data, done.expected)
-        if certificate:
-            here = [known[row.scenario] for row in certificate.scenarios if row.scenario in known]
-            again = certified(used, document, program, here, certificate.limits)
-            made_with = package.manifest.engine.digest
-            found += certificate_differences(certificate, again, document.certify, made_with)
-    holds = not any(row.part != "engine" for row in found)
-    return Verified(holds, shown, found)
-
-
-@contextmanager
-def _anew(settings: Settings) -> Iterator[Settings]:
-    """The settings with an empty cache, so that the backtest is run and not remembered.
-
-    Where the bars are a scenario's, all that is stored lies in that folder: none of them may reach the store.
-    """
-    with tempfile.TemporaryDirectory(prefix="tradewright-") as folder:
-        places: dict[str, str | None] = {"cache_dir": f"{folder}/cache"}
-        if isinstance(settings.feed, ScenarioFeedSettings):
-            places |= {"root": folder, "ledger_url": None, "quotes_url": None}
-        try:
-            yield settings.model_copy(update={"storage": settings.storage.model_copy(update=places)})
-        finally:
-            Container(settings)  # the log goes on where it was
-
-
-class Admitted(NamedTuple):
-    """A package of somebody who is trusted, or that was asked for all the same.
-
-    Args:
-        settings: those of its backtest here.
-    """
-
-    package: Package
-    document: StrategyDocument
-    program: Program
-    settings: Settings
-
-
-def _admitted(settings: Settings, file: Path, admitted: Admission) -> Admitted:
-    package = read_file(file)
-    trust, _ = _trust(settings, package, admitted.key)
-    if trust is Trust.UNSIGNED and not admitted.unsigned:
-        raise refusal(PackageFault.UNSIGNED, "nobody has signed it", str(file))
-    if trust is Trust.UNTRUSTED and not admitted.untrusted:
-        public = package.signature.public_key if package.signature else ""
-        raise refusal(PackageFault.UNTRUSTED_KEY, f"it is signed with {public}, a key that is not trusted", str(file))
-    try:
-        document, program = package.compiled()
-        refuse_traps(package.document)
-        chosen = unpacked_settings(settings, package.configuration, package.document)
-    except PackageRefused as error:
-        raise error.at(str(file)) from error
-    return Admitted(package, document, program, chosen)
+    taken = admitted_package(settings, file, admitted)
+    shown, found = _shown(settings, file, taken.package, admitted.key), verified(settings, taken)
+    return Verified(holds(found), shown, found)
 
 
 def import_package(settings: Settings, file: Path, admitted: Admission, name: str = "") -> Imported:
@@ -326,7 +229,7 @@ def import_package(settings: Settings, file: Path, admitted: Admission, name: st
             instrument which is not defined here.
         TradewrightError: when it cannot be written or recorded; nothing is left behind.
     """
-    package, document, program, _ = _admitted(settings, file, admitted)
+    package, document, program, _ = admitted_package(settings, file, admitted)
     wanted, text = name or document.id, package.document
     if wanted != document.id:
         text = _renamed(text, wanted, program)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from conf.schema.settings import Settings
 from runtime.container import Container
@@ -13,8 +13,19 @@ from tradewright.execution.market_state import is_open
 from tradewright.live.stream import Limits
 from tradewright.model.broker import Quote
 from tradewright.model.errors import ConfigError
+from tradewright.model.live import Tick
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class StreamedTick:
+    """A change of the best prices, or a trade; prices as exact text, None where it told none."""
+
+    at: datetime
+    bid: str | None
+    ask: str | None
+    last: str | None
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,7 @@ class StreamedSeries:
         questions: how often history was asked.
         newest: the start of the newest stored bar; None where nothing is stored.
         bid, ask, last: the newest prices that are known, as exact text.
+        recent: the last ticks, the oldest first.
     """
 
     instrument: str
@@ -40,6 +52,7 @@ class StreamedSeries:
     bid: str | None
     ask: str | None
     last: str | None
+    recent: list[StreamedTick]
 
 
 @dataclass(frozen=True)
@@ -90,9 +103,16 @@ def stream_bars(settings: Settings, symbols: Sequence[str], bars: int | None, un
             prices = (None if quote is None else quote.bid, quote and quote.ask, quote and quote.last)
             texts = [None if price is None else str(price) for price in prices]
             counts = (row.added, row.revised, row.refused, row.made, row.questions)
-            series.append(StreamedSeries(symbol, str(timeframe), *counts, newest, *texts))
+            recent = [_streamed(tick) for tick in told.recent.get(symbol, ())]
+            bid, ask, last = texts
+            series.append(StreamedSeries(symbol, str(timeframe), *counts, newest, bid, ask, last, recent))
         figures = (told.bars, told.ticks, told.losses, told.unread, told.late, told.outside)
         return StreamReply(settings.feed.kind, *figures, series)
+
+
+def _streamed(tick: Tick) -> StreamedTick:
+    at = datetime.fromtimestamp(tick.time // 10**9, UTC) + timedelta(microseconds=tick.time % 10**9 // 1000)
+    return StreamedTick(at, *(None if price is None else str(price) for price in (tick.bid, tick.ask, tick.last)))
 
 
 def _moment(text: str) -> datetime | None:

@@ -10,6 +10,7 @@ from app.operations.data_quality import FindingLine, noteworthy
 from app.operations.research import base_timeframes, known_at_text, quoted_instruments, void_text
 from app.operations.sweep_grid import AskedPart, asked_parts, drawn, ranked_figures
 from runtime.container import Container
+from runtime.ray_workers import joined
 from runtime.sweep import SweptSettings, places_of_sets, sweep_report, sweep_sets
 from tradewright.evaluation.sweep_checks import SetTests
 from tradewright.model.errors import ConfigError
@@ -79,6 +80,7 @@ def sweep(
     rank: str = "",
     top: int = 20,
     report: Path | None = None,
+    ray: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> SweepReply:
     """A grid over a strategy's parameters, and over settings of its backtest, in fused passes.
@@ -92,16 +94,17 @@ def sweep(
         rank: the figure to rank by, highest first; a set without that figure comes last. Empty for the first objective,
             or the Sharpe ratio.
         top: how many rows come back; 0 for all. Marked rows come back beside them.
+        ray: the address of a Ray cluster that computes the sets; empty for the threads of this process.
         report: where the page with parameter heat map and distribution is written.
 
     Raises:
         ConfigProblems: for wrong overrides.
         ConfigError: when something is swept that no backtest reads, nothing is, or a set is not admitted; for
-            ``optuna`` with ``random``, or without the extra.
+            ``optuna`` with ``random``, or without the extra; for a cluster that does not answer.
     """
     if top < 0:
         raise ConfigError(f"{top} rows cannot be shown", where="--top", remedy="say --top 20; 0 shows all")
-    done = do_sweep(overrides, where, random, optuna, objectives, rank, progress)
+    done = do_sweep(overrides, where, random, optuna, objectives, rank, progress, ray)
     parts, result = done.parts, done.result
     settings = [part.settings for part in parts]
     if report is not None:
@@ -133,6 +136,7 @@ def do_sweep(
     objectives: Sequence[str] = (),
     rank: str = "",
     progress: Callable[[int, int], None] | None = None,
+    ray: str = "",
 ) -> DoneSweep:
     """The sweep itself; arguments and refusals as of :func:`sweep`."""
     rank = rank or next(iter(objectives), "sharpe")
@@ -146,7 +150,10 @@ def do_sweep(
     asked = [SweptSettings(Container(part.settings), part.sets, part.swept) for part in parts]
     settings = [part.settings for part in parts]
     search = SearchRules(optuna, tuple(objectives) or (rank,), settings[0].base.seed) if optuna else None
-    return DoneSweep(parts, sweep_sets(asked, rank, progress, search), rank)
+    if not ray:
+        return DoneSweep(parts, sweep_sets(asked, rank, progress, search), rank)
+    with joined(ray) as workers:
+        return DoneSweep(parts, sweep_sets(asked, rank, progress, search, workers), rank)
 
 
 def _data(parts: Sequence[AskedPart]) -> list[FindingLine]:

@@ -16,6 +16,7 @@ from conf.problems import ConfigProblems, Problem, nearest
 from conf.strategy_kinds import is_allocation_file, no_signals, signalling
 from runtime.alerts import tell_alerts
 from runtime.container import Container
+from runtime.traded_strategies import BrokenStrategy
 from runtime.trading import account_in_force, not_well
 from tradewright.execution.health import Problem as NotWell
 from tradewright.execution.operator_actions import OrderView
@@ -33,7 +34,8 @@ class TradeReply:
         intents: the intents that were decided on in the round, each with its decision, newest first.
         orders: the orders of these intents.
         open_orders: the references of all orders of the account that have not ended.
-        failures: the jobs that failed, each with its reasons.
+        failures: the steps that failed, each with its reasons.
+        broken: the strategies for which nothing was entered, because their files, their code or their data are wrong.
         problems: everything that is not well on the account.
     """
 
@@ -43,12 +45,13 @@ class TradeReply:
     orders: tuple[OrderView, ...]
     open_orders: tuple[str, ...]
     failures: tuple[str, ...]
+    broken: tuple[BrokenStrategy, ...]
     problems: tuple[NotWell, ...]
 
     @property
     def failed(self) -> bool:
-        """Whether a job failed, or the account is not well. A decision of the gate is no failure."""
-        return bool(self.failures or self.problems)
+        """Whether a step failed, a strategy is broken, or the account is not well. A decision of the gate is none."""
+        return bool(self.failures or self.broken or self.problems)
 
 
 def strategies_of(overrides: Sequence[str]) -> tuple[str, ...]:
@@ -74,8 +77,8 @@ def trade_once(overrides: tuple[str, ...], say: Say) -> TradeReply:
     """One round of the loop, which does what is due and compares the account with the venue at its end.
 
     Raises:
-        ConfigProblems: when the configuration is wrong, or the file of a strategy that is traded.
-        StoreError, LedgerError: when the bars or the ledger cannot be used.
+        ConfigProblems: when the configuration is wrong in anything but a strategy's file.
+        StoreError, LedgerError: when the ledger cannot be used.
     """
     names, settings = strategies_of(overrides), compose_without_strategy(overrides)
     began = Container(settings).clock.now()
@@ -86,7 +89,8 @@ def trade_once(overrides: tuple[str, ...], say: Say) -> TradeReply:
 
 
 def trade(overrides: tuple[str, ...], every: float, say: Say) -> Iterator[TradeReply]:
-    """Rounds without end, each after so many seconds; one that did nothing gives no reply.
+    """Rounds without end, each after so many seconds; one that did nothing and finds the same strategies broken as the
+    one before gives no reply.
 
     A round that fails as a whole is told, and the next one tries again: a file that is being edited, a venue that
     restarts at night.
@@ -103,12 +107,14 @@ def trade(overrides: tuple[str, ...], every: float, say: Say) -> Iterator[TradeR
     def dated(line: str) -> None:
         say(f"{clock.now():%Y-%m-%d %H:%M:%S} UTC: {line}")
 
+    broken: list[BrokenStrategy] = []
     while True:
         began = clock.now()
         try:
             done = run_round(overrides, names, dated, upkeep=True)
-            if done.worked:
+            if done.worked or done.broken != broken:
                 yield _reply(overrides, names, done, began)
+            broken = done.broken
         except TradewrightError as error:
             dated(f"the round broke off, tried again in {every:g} s: {error}")
         tell_alerts(settings)
@@ -128,5 +134,6 @@ def _reply(overrides: tuple[str, ...], names: Sequence[str], done: Round, began:
             orders=tuple(row for row in trading.orders(settings).rows if row.attempt.intent_id in made),
             open_orders=tuple(attempt.ref for attempt in house.ledger.attempts.live(account)),
             failures=tuple(done.problems),
+            broken=tuple(done.broken),
             problems=not_well(house),
         )

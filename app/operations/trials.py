@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from conf.schema.settings import Settings
 from runtime.container import Container
-from tradewright.catalog.trials import TrialLine, Trials
+from tradewright.catalog.trials import RatesUsed, TrialLine, Trials
 from tradewright.model.errors import ConfigError
 
 
@@ -20,6 +20,7 @@ class EvaluationLine:
         at: when it was recorded, in UTC.
         source: what evaluated: ``backtest``, ``sweep`` or ``walkforward``.
         bars: instruments, timeframe and days.
+        rates: the exchange rates with the beginning of their fingerprints; empty without any.
         trials: the parameter sets that it evaluated.
         added: how many of them were new on these bars.
         effective: how many independent trials those count for.
@@ -30,6 +31,7 @@ class EvaluationLine:
     source: str
     strategy: str
     bars: str
+    rates: str
     trials: int
     added: int
     effective: float
@@ -61,8 +63,13 @@ def _told(line: TrialLine, family: Iterable[TrialLine]) -> EvaluationLine:
         source=facts.source,
         strategy=facts.strategy,
         bars=f"{', '.join(facts.instruments)} {facts.timeframe}, {days}",
+        rates=", ".join(dict.fromkeys(map(_rates, facts.rates))),
         trials=line.trials,
         added=line.added,
         effective=line.effective,
         so_far=sum(each.added for each in family if each.number <= line.number),
     )
+
+
+def _rates(used: RatesUsed) -> str:
+    return f"{used.source} to {used.target} by {used.origin} [{used.fingerprint[:8]}]"

@@ -9,12 +9,15 @@ from pydantic import Field
 from assets.execution.sending import ACTOR
 from assets.metadata import Facts, described, line, summarised, table
 from assets.pinned_config import PinnedConfig
+from assets.strategy_keys import part_key
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
-from runtime.job_progress import decisions_due, finish_decisions, signal_marks
+from runtime.job_progress import Pending, decisions_due, finish_decisions, signal_marks
+from runtime.traded_strategies import BrokenStrategy, broken_by, traded
 from tradewright.model.base import FrozenModel
 from tradewright.model.decision import Decision, Verdict
+from tradewright.model.errors import ConfigError, StoreError
 from tradewright.model.hashing import content_hash
 from tradewright.model.intent import Intent
 
@@ -54,7 +57,7 @@ class Proposed(FrozenModel):
 
 def desk_assets(pinned: PinnedConfig, strategies: Sequence[str]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """Positions from the venue, intents from the newest signals, decisions from the gate."""
-    upstream = [dg.AssetKey(["strategy", name, "signals"]) for name in strategies]
+    upstream = [part_key(name, "signals") for name in strategies]
     on_desk = partial(dg.asset, group_name="desk", op_tags=pinned.tags)
 
     @on_desk(check_specs=[_spec("positions")])
@@ -72,7 +75,8 @@ def desk_assets(pinned: PinnedConfig, strategies: Sequence[str]) -> list[dg.Asse
         They are what has to be traded so that the newest signals come true.
         """
         chosen = [name for name in strategies if name in config.strategies] if config.strategies else strategies
-        return summarised(context, propose(pinned.verified(context), chosen, only_due=config.only_due))
+        found, settings = traded(pinned.overrides, chosen), pinned.verified(context)
+        return summarised(context, propose(settings, tuple(found.sound), found.broken, only_due=config.only_due))
 
     @on_desk(deps=[intents], check_specs=[_spec("decisions")])
     def decisions(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -126,24 +130,36 @@ def take_stock(settings: Settings) -> dg.MaterializeResult:
     )
 
 
-def propose(settings: Settings, strategies: Sequence[str], *, only_due: bool = False) -> dg.MaterializeResult:
+def propose(
+    settings: Settings, strategies: Sequence[str], broken: Sequence[BrokenStrategy] = (), *, only_due: bool = False
+) -> dg.MaterializeResult:
     """Turn the newest signals into intents, and keep them for the decision.
 
     Args:
+        strategies: those that can be used. One whose stored signals cannot be read holds no other one up.
+        broken: those that cannot be: nothing is proposed for them, whatever signals they had.
         only_due: leave out signals that were decided on, or cannot be now; the others count as decided on afterwards.
 
     Raises:
         BrokerError, LedgerError: when the venue cannot be asked, or the ledger cannot be used.
     """
     with Container(settings) as house:
-        pairs = decisions_due(house, strategies).pairs if only_due else ()
+        pending = decisions_due(house, strategies) if only_due else Pending((), ())
+        pairs, unreadable = pending.pairs, dict(pending.failed)
         marks = signal_marks(house, pairs)  # before the signals are read: newer ones are then decided on again
-        signals = trading.newest_signals(house, strategies)
+        signals = []
+        for name in [name for name in strategies if name not in unreadable]:
+            try:
+                signals += trading.newest_signals(house, [name])
+            except (ConfigError, StoreError) as error:
+                unreadable[name] = error
         wanted = [row for row in signals if not only_due or (row[0].strategy, row[0].instrument) in pairs]
         found = trading.deciding(house, lambda decider: decider.propose(wanted))
         proposed = Proposed(intents=tuple(found), marks=tuple(marks))
         house.artefacts.write_json(INTENTS, proposed.model_dump(mode="json"))
-    missing = [f"{name} has no signals yet" for name in strategies if name not in {row[0].strategy for row in signals}]
+    known = {row[0].strategy for row in signals} | unreadable.keys()
+    missing = [row.line for row in (*broken, *(broken_by(name, error) for name, error in unreadable.items()))]
+    missing += [f"{name} has no signals yet" for name in strategies if name not in known]
     facts: Facts = {"signals": len(wanted), "intents": _intents_table(found)}
     return dg.MaterializeResult(
         metadata=described(

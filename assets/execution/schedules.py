@@ -17,6 +17,7 @@ from conf.schema.schedules import JobSettings, SchedulesSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.job_progress import decisions_due
+from runtime.traded_strategies import traded
 
 SENSOR_SECONDS = 5
 Reason = Callable[[Container], str]
@@ -108,19 +109,27 @@ def deciding(pinned: PinnedConfig, desk: str, strategies: Sequence[str]) -> dg.S
         """Looks for signals that can be decided on: new bars, open markets, fresh checks."""
         settings = pinned.current()
         off = switched_off(pinned, settings, lambda jobs: jobs.decide)
-        return dg.SkipReason(off) if off else point_at_signals(context.instance, settings, desk, strategies)
+        if off:
+            return dg.SkipReason(off)
+        return point_at_signals(context.instance, settings, desk, strategies, pinned.overrides)
 
     return new_signals
 
 
 def point_at_signals(
-    instance: dg.DagsterInstance, settings: Settings, desk: str, strategies: Sequence[str]
+    instance: dg.DagsterInstance, settings: Settings, desk: str, strategies: Sequence[str], overrides: tuple[str, ...]
 ) -> dg.RunRequest | dg.SkipReason:
-    """One run for all signals that can be decided on; the run looks again and takes those of its own moment."""
+    """One run for all signals that can be decided on; the run looks again and takes those of its own moment.
+
+    Signals of strategies that are broken by now are none.
+    """
     with Container(settings) as house:
         pending = decisions_due(house, strategies)
     if not pending.pairs:
         return dg.SkipReason("; ".join(pending.reasons) or "there are no strategies")
+    found = traded(overrides, pending.strategies)
+    if not found.sound:
+        return dg.SkipReason("; ".join(row.line for row in found.broken))
     held = held_back(instance, desk, _retry(settings))
     config = {"ops": {"intents": {"config": {"only_due": True}}}}
     return dg.SkipReason(held) if held else dg.RunRequest(run_config=config)

@@ -10,7 +10,9 @@ import dagster as dg
 from assets.home import RESEARCH_POOL
 from assets.metadata import summarised
 from assets.pinned_config import PinnedConfig
+from assets.strategy_keys import part_key
 from conf.schema.settings import Settings
+from tradewright.model.errors import StrategyError
 
 _ROOTS = dg.BackfillPolicy.single_run()
 
@@ -25,11 +27,6 @@ def root_asset(**terms: Any) -> Callable[..., dg.AssetsDefinition]:
         warnings.simplefilter("ignore", dg.BetaWarning)
         made: Callable[..., dg.AssetsDefinition] = dg.asset(backfill_policy=_ROOTS, **terms)
     return made
-
-
-def part_key(name: str, part: str) -> dg.AssetKey:
-    """The asset of one part of a strategy's chain."""
-    return dg.AssetKey(["strategy", name, part])
 
 
 def chain_asset(
@@ -63,7 +60,10 @@ def chain_asset(
         code_version=pinned.config_hash,
     )
     def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        return summarised(context, make(context, pinned.verified(context)))
+        try:
+            return summarised(context, make(context, pinned.verified(context)))
+        except SystemExit as error:  # of a person's code: it would end the process, and with it all other strategies
+            raise StrategyError(f"its code ends the program: SystemExit: {error}", where=f"strategy {name}") from error
 
     return made
 

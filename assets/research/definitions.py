@@ -10,10 +10,12 @@ from assets.research.backfill import backfill_job
 from assets.research.bars import bars_and_features
 from assets.research.events import event_blackout_asset
 from assets.research.impact import impact_asset
+from assets.research.packages import verify_job
 from assets.research.robustness import robustness_assets
 from assets.research.scenarios import DATASETS, engine_job, scenario_asset
 from assets.research.schedules import SIGNALS_JOB, following, refreshing
-from assets.research.strategies import all_chains, makes_signals, signals_key
+from assets.research.strategies import all_chains, has_backtest, makes_signals, signals_key
+from assets.research.strategy_mix import MIX_JOB, strategy_mix_assets
 from conf.environment import code_location_overrides
 from runtime.signal_series import deciding_timeframes
 
@@ -36,6 +38,7 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     timeframes = tuple(dict.fromkeys(length for each in good.values() for length in deciding_timeframes(each.settings)))
     market = bars_and_features(pinned, pinned.settings.universe.instruments, timeframes)
     chains, checks = all_chains(strategies)
+    mix = strategy_mix_assets(pinned, {name: each for name, each in good.items() if has_backtest(each)})
     robustness = [asset for name, each in good.items() for asset in robustness_assets(name, each)]
     refresh, refresh_bars = refreshing(pinned, timeframes)
     signals = {name: signals_key(name) for name, each in good.items() if makes_signals(each)}
@@ -46,13 +49,20 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
         dg.define_asset_job(SCENARIOS_JOB, dg.AssetSelection.assets(DATASETS), tags=pinned.tags),
         dg.define_asset_job(SIGNALS_JOB, dg.AssetSelection.assets(*signals.values()), tags=pinned.tags),
     ]
+    jobs.append(dg.define_asset_job(MIX_JOB, dg.AssetSelection.assets(*mix), tags=pinned.tags))
     if robustness:
         jobs.append(dg.define_asset_job(ROBUSTNESS_JOB, dg.AssetSelection.assets(*robustness), tags=pinned.tags))
     alone = (event_blackout_asset(pinned), impact_asset(pinned), scenario_asset(pinned))
     return dg.Definitions(
-        assets=[*market, *alone, *chains, *robustness],
+        assets=[*market, *alone, *chains, *robustness, *mix],
         asset_checks=checks,
-        jobs=[*jobs, refresh, backfill_job(pinned), *(engine_job(pinned, tier) for tier in ("t0", "t1"))],
+        jobs=[
+            *jobs,
+            refresh,
+            backfill_job(pinned),
+            *(engine_job(pinned, tier) for tier in ("t0", "t1")),
+            verify_job(pinned),
+        ],
         schedules=[refresh_bars],
         sensors=[following(pinned, {name: good[name] for name in signals}, signals)],
         executor=dg.in_process_executor,

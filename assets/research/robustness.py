@@ -8,8 +8,9 @@ import pandas as pd
 
 from assets.metadata import Facts, described, line, table
 from assets.pinned_config import PinnedConfig
-from assets.research.chain_asset import chain_asset, part_key, warning
+from assets.research.chain_asset import chain_asset, warning
 from assets.research.strategies import VOID
+from assets.strategy_keys import asset_name, part_key
 from conf.scenarios import scenarios
 from conf.schema.settings import Settings
 from conf.strategy_kinds import kinds
@@ -81,7 +82,9 @@ def _asset(
 ) -> dg.AssetsDefinition:
     part = described_by.__name__
     check = dg.AssetCheckSpec(CHECK, asset=part_key(name, part), description=CHECKS[part])
-    return chain_asset(name, pinned, make, described_by, group=f"robustness_{name}", deps=after, check=check)
+    return chain_asset(
+        name, pinned, make, described_by, group=f"robustness_{asset_name(name)}", deps=after, check=check
+    )
 
 
 def _told(context: dg.AssetExecutionContext) -> Callable[[int, int], None]:

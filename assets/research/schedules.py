@@ -12,8 +12,9 @@ from assets.scheduling import EVERY_MINUTE, schedule_status, sensor_status, swit
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.job_progress import bars_due, begin_refresh, finish_refresh, signals_due
+from runtime.traded_strategies import broken_by
 from tradewright.model.bars import Timeframe
-from tradewright.model.errors import DataError, TradewrightError
+from tradewright.model.errors import ConfigError, DataError, StoreError, TradewrightError
 
 REFRESH_JOB = "refresh_bars"
 SIGNALS_JOB = "signals"
@@ -63,8 +64,8 @@ def refresh_due(context: dg.OpExecutionContext, settings: Settings, timeframes: 
     with Container(settings) as house:
         for symbol, reason in bars_due(house, timeframes).items():
             context.log.info(f"{symbol}: {reason}")
-            begun = begin_refresh(house, symbol, timeframes)
             try:
+                begun = begin_refresh(house, symbol, timeframes)
                 _record(context, "bars", symbol, make_bars(settings, symbol, timeframes))
                 _record(context, "features", symbol, make_features(settings, symbol))
             except TradewrightError as error:
@@ -130,18 +131,25 @@ def following(
         """Looks for strategies whose instruments have bars that their signals have not seen."""
         if reason := switched_off(pinned, pinned.current(), lambda jobs: jobs.signals):
             return dg.SkipReason(reason)
-        return point_at_signals(context.instance, {name: made.current() for name, made in strategies.items()}, signals)
+        return point_at_signals(context, strategies, signals)
 
     return new_bars
 
 
 def point_at_signals(
-    instance: dg.DagsterInstance, strategies: Mapping[str, Settings], signals: Mapping[str, dg.AssetKey]
+    context: dg.SensorEvaluationContext, strategies: Mapping[str, PinnedConfig], signals: Mapping[str, dg.AssetKey]
 ) -> dg.RunRequest | dg.SkipReason:
-    """One run for the signals of all strategies that are due."""
-    due = [name for name, settings in strategies.items() if signals_due(Container(settings))]
+    """One run for the signals of all strategies that are due; a broken one holds no other one up, and is told."""
+    due, broken = [], []
+    for name, made in strategies.items():
+        try:
+            due += [name] if signals_due(Container(made.current())) else []
+        except (ConfigError, StoreError) as error:
+            broken.append(broken_by(name, error).line)
+    for line in broken:
+        context.log.error(line)
     if not due:
-        return dg.SkipReason("no strategy has bars that its signals have not seen")
-    if reason := working(instance, SIGNALS_JOB):
+        return dg.SkipReason("; ".join(broken) or "no strategy has bars that its signals have not seen")
+    if reason := working(context.instance, SIGNALS_JOB):
         return dg.SkipReason(reason)
     return dg.RunRequest(asset_selection=[signals[name] for name in due])

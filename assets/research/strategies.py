@@ -8,7 +8,8 @@ import pandas as pd
 
 from assets.metadata import Facts, described, table
 from assets.pinned_config import PinnedConfig
-from assets.research.chain_asset import chain_asset, part_key, warning
+from assets.research.chain_asset import chain_asset, warning
+from assets.strategy_keys import asset_name, part_key
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from conf.strategy_kinds import kinds
@@ -66,7 +67,12 @@ def broken(name: str, error: ConfigProblems) -> tuple[dg.AssetSpec, dg.AssetChec
     @dg.asset_check(asset=key, name="config")
     def config() -> dg.AssetCheckResult:
         """The strategy's YAML, which is wrong."""
-        return dg.AssetCheckResult(passed=False, metadata={"problems": dg.MetadataValue.md(f"```\n{text}\n```")})
+        rows = [
+            {"code": str(each.code), "file": each.file, "line": each.line, "key": each.key, "rule": each.rule}
+            for each in error.problems
+        ]
+        told = {"problems": dg.MetadataValue.md(f"```\n{text}\n```"), "errors": dg.MetadataValue.json(rows)}
+        return dg.AssetCheckResult(passed=False, metadata=told)
 
     return dg.AssetSpec(key, group_name="broken_config", description=f"```\n{text}\n```"), config
 
@@ -76,15 +82,22 @@ def makes_signals(pinned: PinnedConfig) -> bool:
     return not kinds().is_allocation(pinned.settings.strategy.kind)
 
 
+def has_backtest(pinned: PinnedConfig) -> bool:
+    """Whether the strategy can be backtested under its settings: an allocation needs one account for all."""
+    return makes_signals(pinned) or pinned.settings.backtest.account == "shared"
+
+
 def strategy_assets(name: str, pinned: PinnedConfig) -> list[Definition]:
     """The assets of one strategy, each made from one before.
 
     An allocation makes no signals, and its backtest needs one account: without it, a description says so.
     """
-    if not makes_signals(pinned) and pinned.settings.backtest.account != "shared":
+    if not has_backtest(pinned):
         return [
             dg.AssetSpec(
-                part_key(name, "backtest"), group_name=f"strategy_{name}", description=str(needs_shared_account(name))
+                part_key(name, "backtest"),
+                group_name=f"strategy_{asset_name(name)}",
+                description=str(needs_shared_account(name)),
             )
         ]
     signalled = makes_signals(pinned)
@@ -112,7 +125,7 @@ def _asset(
         pinned,
         lambda _context, settings: make(name, settings),
         make,
-        group=f"strategy_{name}",
+        group=f"strategy_{asset_name(name)}",
         deps=deps,
         check=spec,
     )

@@ -171,7 +171,7 @@ class SimBroker:
         self._demand_link()
         known = self.market.instruments.get(order.terms.instrument)
         problem = not_held(self.capabilities, order, known) or self._account_problem(order)
-        problem = problem or self._currency_problem(order.terms)
+        problem = problem or self._currency_problem(order.terms) or self.market.fee_problem()
         for terms in order.legs().values():
             problem = problem or self._form_problem(terms)
         if problem:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 
 from tradewright.fills.costs import CostModel, PerShareCosts, fee
 from tradewright.model.instrument import Instrument
 
 Commission = Callable[[Instrument, Decimal, Decimal, bool], Decimal]
-"""(instrument, quantity, price, whether it rested) -> the whole fee of such an order, in money."""
+"""(instrument, quantity, price, whether it rested) -> the whole fee of such an order, in money of its own
+currency, in which the price is too."""
+
+
+FeeRate = Callable[[datetime], Decimal]
+"""The newest rate that was known at a moment, in money of the account per unit of the currency of the fees."""
 
 
 def commission_of(model: CostModel) -> Commission:

@@ -8,13 +8,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from brokers.sim.changes import Changes
-from brokers.sim.commission import Commission
+from brokers.sim.commission import Commission, FeeRate
 from brokers.sim.holdings import book_execution
 from brokers.sim.state import AccountBook, BookOrder, Execution, VenueState
 from brokers.sim.storage import VenueCopy, VenueFile
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import Clock
-from tradewright.model.errors import BrokerError
+from tradewright.model.errors import BrokerError, TradewrightError
 from tradewright.model.instrument import Instrument
 
 Listener = Callable[[BookOrder, Execution | None], None]
@@ -40,10 +40,11 @@ class OrderBook:
         clock: Clock,
         commission: Commission,
         storage: VenueFile | VenueCopy | None = None,
+        fee_rate: FeeRate | None = None,
     ) -> None:
         self.instruments = {instrument.symbol: instrument for instrument in instruments}
         self.clock = clock
-        self._commission, self._storage = commission, storage
+        self._commission, self._storage, self._fee_rate = commission, storage, fee_rate
         self._clients: dict[int, Listener] = {}
         self._listeners: list[Listener] = []
         self._changes = Changes(state, storage)
@@ -135,8 +136,11 @@ class OrderBook:
         at = at or self.clock.now()
         order = _filled(self.state.orders[perm_id], quantity, price, at)
         instrument = self.instrument(order.terms.instrument)
-        fee = max(ZERO, self._commission(instrument, order.filled, order.average_price, rested) - order.fees)
-        order = order.model_copy(update={"fees": order.fees + fee, "connection": self.state.connections})
+        rate = Decimal(1) if self._fee_rate is None else self._fee_rate(at)
+        whole = self._commission(instrument, order.filled, order.average_price / rate, rested)
+        grown = max(ZERO, whole - order.fees)
+        fee = grown if self._fee_rate is None else round(grown * rate, 6)
+        order = order.model_copy(update={"fees": order.fees + grown, "connection": self.state.connections})
         signed = quantity * order.terms.side.sign
         book, realized = book_execution(
             self.book(order.account), instrument.symbol, signed, price, instrument.multiplier, fee
@@ -157,6 +161,15 @@ class OrderBook:
         self._save(order, execution)
         self._reduce_others(order, quantity)
         return execution
+
+    def fee_problem(self) -> str:
+        """The reason why a fee could not be booked now, for want of an exchange rate; empty where it could."""
+        try:
+            if self._fee_rate is not None:
+                self._fee_rate(self.clock.now())
+        except TradewrightError as error:
+            return str(error)
+        return ""
 
     def correct(self, exec_id: str, price: Decimal) -> Execution:
         """Correct the price of an execution: the same base id, the next correction number, the cash put right."""

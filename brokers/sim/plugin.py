@@ -49,7 +49,7 @@ class SimPlugin(BrokerPlugin):
         since = None
         if around.bars is not None:
             since = stored_bars(around.bars, around.instruments, around.timeframes, around.clock)
-        made = sim_broker(told, around.instruments.values(), around.clock, around.costs, since)
+        made = sim_broker(told, around.instruments.values(), around.clock, around.costs, since, around.fee_rate)
         for symbol, quote in around.quotes().items():
             made.market.quote(symbol, Prices(quote.bid, quote.ask, quote.last, quote.time or around.clock.now()))
         return made

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from brokers.sim.broker import SimBroker
-from brokers.sim.commission import commission_of
+from brokers.sim.commission import FeeRate, commission_of
 from brokers.sim.matching import PriceBar, Prices
 from brokers.sim.quotes import quote_around
 from brokers.sim.state import AccountBook, VenueState
@@ -39,22 +39,23 @@ class ReplayVenue:
     """One account at a venue that a replay moves.
 
     Args:
+        book: the account at the start.
         seed: of order and execution ids.
+        fee_rate: as for :class:`~brokers.sim.venue.Venue`.
     """
 
     def __init__(
         self,
         instruments: Iterable[Instrument],
-        account: str,
-        cash: Decimal,
-        currency: str,
+        book: AccountBook,
         clock: Clock,
         costs: CostModel,
         seed: int,
+        fee_rate: FeeRate | None = None,
     ) -> None:
-        self._account = account
-        state = VenueState(seed=seed, accounts={account: AccountBook(account=account, cash=cash, currency=currency)})
-        self._venue = Venue(instruments, state, clock, commission_of(costs))
+        self._account = book.account
+        state = VenueState(seed=seed, accounts={book.account: book})
+        self._venue = Venue(instruments, state, clock, commission_of(costs), fee_rate=fee_rate)
 
     def client(self, *, reading: bool = False) -> SimBroker:
         """A connection, the sender's or a reading one."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import Field
 
 from brokers.sim.broker import SimBroker
-from brokers.sim.commission import commission_of
+from brokers.sim.commission import FeeRate, commission_of
 from brokers.sim.state import AccountBook, VenueState
 from brokers.sim.storage import VenueCopy, VenueFile
 from brokers.sim.venue import BarSource, Venue
@@ -46,11 +46,13 @@ def sim_broker(
     clock: Clock,
     costs: CostModel,
     bars_since: BarSource | None = None,
+    fee_rate: FeeRate | None = None,
 ) -> SimBroker:
     """A venue, new or (once connected) as it was saved, and a client of it.
 
     Args:
         bars_since: the stored bars that its resting orders meet; a venue that is only read meets none.
+        fee_rate: as for :class:`Venue`.
     """
     state = VenueState(
         seed=secrets.randbits(32) if settings.seed is None else settings.seed,
@@ -62,5 +64,6 @@ def sim_broker(
     if settings.state_file is not None:
         storage = VenueCopy(settings.state_file) if settings.reading else VenueFile(settings.state_file)
     followed = None if settings.reading else bars_since
-    market = Venue(instruments, state, clock, commission_of(costs), storage=storage, bars_since=followed)
+    charged = commission_of(costs)
+    market = Venue(instruments, state, clock, charged, storage=storage, bars_since=followed, fee_rate=fee_rate)
     return SimBroker(market, settings.account, settings.client_id)

@@ -39,7 +39,7 @@ class BookOrder(FrozenModel):
         code: the venue's code of a refusal, 0 otherwise.
         triggered: whether its stop has been reached.
         stop: where a trailing stop stands now; None before it has seen a price, and for the other kinds.
-        fees: charged so far.
+        fees: charged so far, in their own currency.
         placement: how it belongs to other orders.
         connection: the number of the venue's newest connection when it last changed, or one of its executions was
             corrected; None in a file that does not tell it yet.

@@ -17,7 +17,7 @@ from brokers.sim.admission import (
     form_refusal,
     parent_refusal,
 )
-from brokers.sim.commission import Commission
+from brokers.sim.commission import Commission, FeeRate
 from brokers.sim.matching import PriceBar, Prices, match
 from brokers.sim.order_book import WHERE, ZERO, Listener, OrderBook
 from brokers.sim.state import BookOrder, Execution, Placement, VenueState
@@ -44,6 +44,7 @@ class Venue(OrderBook):
     Args:
         leverage: an order that would carry an account's gross value above ``leverage`` times its equity is refused.
         bars_since: stored bars, for the resting orders of a venue that no other program feeds; see :meth:`catch_up`.
+        fee_rate: exchanges the fees into the account's currency; None where they are charged in it.
     """
 
     def __init__(
@@ -55,8 +56,9 @@ class Venue(OrderBook):
         leverage: Decimal = Decimal(4),
         storage: VenueFile | VenueCopy | None = None,
         bars_since: BarSource | None = None,
+        fee_rate: FeeRate | None = None,
     ) -> None:
-        super().__init__(instruments, state, clock, commission, storage)
+        super().__init__(instruments, state, clock, commission, storage, fee_rate)
         self.bars_since = bars_since
         self.prices: dict[str, Prices] = {}
         self.partial_fills: deque[Decimal] = deque()
@@ -319,6 +321,8 @@ class Venue(OrderBook):
             return parent_refusal(self.state.orders.get(placement.parent), terms)
         if refusal == ACCEPTED:
             refusal = currency_refusal(instrument, terms, self.book(account))
+        if refusal == ACCEPTED and (problem := self.fee_problem()):
+            return 201, f"Order rejected - reason: {problem}"
         if refusal == ACCEPTED and self._beyond_means(instrument, terms, account):
             return 201, "Order rejected - reason: the available funds are insufficient for this order."
         return refusal

@@ -27,6 +27,10 @@ LookBackBars = Annotated[int, Field(ge=0, le=100)]
 """Newest stored bars that a refresh asks for again."""
 
 
+TicksPerSymbol = Annotated[int, Field(ge=1, le=100_000)]
+"""The last ticks of an instrument that a stream keeps in memory."""
+
+
 def _address(value: str) -> str:
     parts = urlsplit(value)
     is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
@@ -73,10 +77,13 @@ class StreamSettings(VendorSettings):
     Args:
         stream_url: where the vendor streams.
         stale_seconds: how long a link may be without any message while a market is open, before it is made anew.
+        ticks_per_symbol: how many of the last ticks of each instrument are kept; ``ticks_of`` says it for some.
     """
 
     stream_url: Annotated[str, AfterValidator(_stream_address)]
     stale_seconds: Annotated[float, Field(ge=1, le=3600)]
+    ticks_per_symbol: TicksPerSymbol = 20
+    ticks_of: dict[str, TicksPerSymbol] = Field(default_factory=dict)
 
 
 class VendorPlugin(ABC):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, create_model
 
 from brokers.discovery import plugins, vendors
-from brokers.vendors.base import LookBackBars, VendorSettings
+from brokers.vendors.base import LookBackBars, TicksPerSymbol, VendorSettings
 from conf.schema.config_model import ConfigModel, Zone, one_of
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import Instant, Name
@@ -40,6 +40,8 @@ class BrokerFeedSettings(BaseFeedSettings):
     remote_providers: Literal["enabled", "disabled"]
     look_back_bars: LookBackBars
     stale_seconds: Annotated[float, Field(ge=1, le=3600)]
+    ticks_per_symbol: TicksPerSymbol = 20
+    ticks_of: dict[str, TicksPerSymbol] = Field(default_factory=dict)
 
 
 class ScenarioFeedSettings(BaseFeedSettings):

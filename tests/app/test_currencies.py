@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from app.operations import research
 from app.operations.importing import Source, import_bars
+from app.operations.trials import evaluations
 from conf.compose import compose
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
@@ -18,17 +20,21 @@ from runtime.container import Container
 from runtime.currencies import rate_series
 from runtime.exchange_rates import newest_rates
 from runtime.rehearsal import run_rehearsal
-from runtime.research import newest_signals
+from runtime.research import newest_signals, trial_recorder
 from runtime.sweep import SweptSettings, sweep_sets
 from tests.app.test_session_days import rows
-from tradewright.backtest.sizing import FixedCash
+from tradewright.backtest.sizing import FixedCash, FixedUnits
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.catalog.trials import Trials
 from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.study import StudyResult
-from tradewright.fills.costs import NoCosts
+from tradewright.fills.costs import NoCosts, PerShareCosts
 from tradewright.model.bars import BarKind, PriceView, Timeframe
 from tradewright.model.errors import ConfigError, DataError
+from tradewright.model.hashing import content_hash
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.policy.exchange_rate import ExchangeRate
+from tradewright.research.terms_in_words import terms_in_words
 from tradewright.store.uses import Uses
 
 D1 = Timeframe.D1
@@ -152,6 +158,41 @@ def test_an_edited_file_is_another_result(rated: Settings, tmp_path: Path) -> No
     assert study(rated, "ETHJPY").used_cache
 
 
+def test_a_replaced_file_is_another_trial_and_the_old_one_tells_its_rates(rated: Settings, tmp_path: Path) -> None:
+    alone = with_terms(rated, instruments=("ETHJPY",))
+    study(alone, "ETHJPY")
+    study(alone, "ETHJPY", end=date(2024, 2, 20))
+    file = tmp_path / "jpy.csv"
+    file.write_text(file.read_text().replace(",0.01", ",0.0125"))
+    study(alone, "ETHJPY")
+    study(alone, "ETHJPY")
+    first, shorter, other, again = Trials(Path(rated.storage.root)).all()
+    assert [line.added for line in (first, shorter, other, again)] == [1, 1, 1, 0], "another end is a trial of its own"
+    assert len({line.facts.data_hash for line in (first, shorter, other)}) == 3
+    (used,), (later,) = first.facts.rates, other.facts.rates
+    assert (used.instrument, used.use, used.source, used.target) == ("ETHJPY", "prices", "JPY", "USD")
+    assert used.origin == later.origin == "jpy.csv"
+    assert used.fingerprint != later.fingerprint
+    told = [row.rates for row in evaluations(rated, 0)]
+    assert told[0] == f"JPY to USD by jpy.csv [{used.fingerprint[:8]}]"
+    assert told[2] == f"JPY to USD by jpy.csv [{later.fingerprint[:8]}]"
+    bring(rated, "TEST", 100, 90)
+    study(rated, "TEST")
+    assert (Trials(Path(rated.storage.root)).all()[-1].facts.rates, evaluations(rated, 1)[0].rates) == ((), "")
+
+
+def test_a_named_currency_of_fees_that_is_the_accounts_is_no_other_trial(own: Settings) -> None:
+    """What was recorded before fees had one stays what it was."""
+    said, unsaid = (with_terms(own, costs=PerShareCosts(0.01, currency=currency)) for currency in ("USD", None))
+    one, other = (trial_recorder(Container(each), {}, {}).terms for each in (said, unsaid))
+    before = unsaid.backtest.model_copy(update={"timeframe": None}).model_dump(mode="json")
+    assert "currency" not in before["costs"]
+    kept = {name: value for name, value in before.items() if name not in ("instruments", "account", "shared")}
+    assert one == other == content_hash(kept)
+    euro = with_terms(own, costs=PerShareCosts(0.01, currency="EUR"))
+    assert trial_recorder(Container(euro), {}, {}).terms != one
+
+
 def test_without_rates_every_road_refuses_and_says_what_to_bring(own: Settings) -> None:
     bring(own, "TOPIX", 2000, 2200)
     alone = with_terms(own, instruments=("TOPIX",))
@@ -234,6 +275,66 @@ def test_the_reply_names_the_currency_and_vectorbt_books_what_it_can(own: Settin
         research.write_full_report(alone, done, tmp_path)
 
 
+DOLLARS = PerShareCosts(0.005, 1.0, 0.005, currency="USD")
+
+
+def in_euros(settings: Settings, **terms: object) -> Settings:
+    """An account in euro with a share in euro, whose fees are a price list in dollars."""
+    euro = settings.model_copy(update={"policy": settings.policy.model_copy(update={"currency": "EUR"})})
+    return with_terms(euro, instruments=("SAP",), costs=DOLLARS, sizing=FixedUnits(100.0), **terms)
+
+
+def test_fees_are_exchanged_at_the_rate_of_their_fill(own: Settings) -> None:
+    """100 shares cost a dollar: 0.8 EUR of it at 1.25 USD per EUR, and 0.5 EUR at 2."""
+    euro = in_euros(own)
+    bring(euro, "SAP", 100, 100)
+    bring(euro, "EURUSD", 1.25, 2.0)
+    done = research.run(euro)
+    assert done.results["SAP"].fills["fee"].tolist() == pytest.approx([0.8, 0.5])
+    assert done.metrics.net_profit == pytest.approx(-1.3)
+    assert done.report.facts["exchange rates"] == "fees: USD to EUR by 1/EURUSD 1d"
+    (use,) = Uses(Path(euro.storage.root)).all()
+    assert [row.instrument for row in use.series] == ["SAP", "EURUSD"], "a corrected rate touches it too"
+    stated = terms_in_words(BacktestSpec(costs=DOLLARS, currency="EUR"), PriceView.RAW, None, is_allocation=False)
+    assert stated["fees"] == "0.005 USD a unit, at least 1 USD an order, at most 0.5% of its value"
+    assert not research.run(in_euros(own, rates={"USD": str(_constant(own, "usd.csv"))})).used_cache, "other rates"
+
+
+def _constant(settings: Settings, name: str) -> Path:
+    file = Path(settings.storage.root).parent / name
+    file.write_text("date,rate\n" + "".join(f"{day},0.8\n" for day in ("2024-01-01", *DAYS)))
+    return file
+
+
+def test_fees_without_rates_are_refused_and_never_taken_one_to_one(own: Settings) -> None:
+    bring(in_euros(own), "SAP", 100, 110)
+    with pytest.raises(ConfigError) as refused:
+        research.run(in_euros(own))
+    assert str(refused.value) == (
+        "backtest.costs.currency, policy.currency=EUR: fees are charged in USD, the account is in EUR, and there are "
+        "no rates between them (import bars of EURUSD, or name a file of EUR per USD: backtest.rates.USD=FILE.csv)"
+    )
+    assert len(research.run(in_euros(with_terms(own), rates={"USD": str(_constant(own, "usd.csv"))})).results) == 1
+    file = ("policy.currency=EUR", "backtest/costs=ibkr_fixed", "backtest.rates.USD=usd.csv")
+    assert compose(file).backtest.costs.currency == "USD"
+
+
+def test_the_simulated_venue_charges_what_the_backtest_does(own: Settings) -> None:
+    """At the open of each bar: the rate of the day before, whether it is in the newest bars of the pair or not."""
+    euro = in_euros(own)
+    bring(euro, "SAP", 100, 100)
+    bring(euro, "EURUSD", 1.25, 2.0)
+    fills = research.run(euro).results["SAP"].fills
+    with Container(euro) as house:
+        charged, opens = house.surroundings.fee_rate, house.bar_store.read("SAP", D1)["ts"]
+        assert charged is not None
+        for fill, at in ((fills[0], opens[1]), (fills[1], opens.iloc[-1] + pd.Timedelta(days=30))):
+            assert float(charged(at.to_pydatetime(warn=False))) == pytest.approx(fill["fee"])
+        assert float(charged(opens[0].to_pydatetime(warn=False) - timedelta(days=900))) == pytest.approx(0.8)
+    with Container(own) as house:
+        assert house.surroundings.fee_rate is None
+
+
 def test_accounts_in_several_currencies_are_not_added_up(own: Settings) -> None:
     bring(own, "TEST", 100, 90)
     dollars = study(own, "TEST").account
@@ -261,7 +362,10 @@ def test_a_daily_row_that_starts_with_no_session_is_no_rate(own: Settings) -> No
 
 @pytest.mark.parametrize(
     ("currency", "rule"),
-    [("USD", "is for the account's own currency"), ("JPX", "is for a currency that no instrument is in")],
+    [
+        ("USD", "is for the account's own currency"),
+        ("JPX", "is for a currency that neither instruments nor backtest.costs are in"),
+    ],
 )
 def test_a_file_of_rates_that_nothing_reads_is_refused(currency: str, rule: str) -> None:
     with pytest.raises(ConfigProblems) as caught:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from conf.schema.settings import Settings
 from strategies.documents import LIBRARY
 from tests.app.conftest import say
 from tests.scenarios.support import values
+from tests.support.houses import conf_copy
 from tradewright.dsl.source import read
 from tradewright.model.errors import ConfigError, StoreError
 
@@ -100,6 +103,42 @@ def test_what_is_wrong_is_refused(settings: Settings, changed: dict[str, Any], c
 def test_a_request_of_another_shape_is_none(settings: Settings, changed: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         asked(settings, **changed)
+
+
+@pytest.mark.parametrize(("tier", "bars", "goal"), [(backtest_t0, 1_000, 5.0), (backtest_t1, 50_000, 30.0)])
+def test_the_budgets_of_time_and_memory(settings: Settings, tier: Any, bars: int, goal: float) -> None:
+    """R-BT-13 to R-BT-15 and R-API-19, in CPU seconds, with the machine code loaded."""
+    request = EngineRequest.model_validate({"strategy": DOCUMENT, "scenario": {**QUICK, "duration_bars": bars}})
+    asked(settings)
+    tracemalloc.start()
+    begun = time.process_time()
+    reply = tier(settings, request.model_copy(update={"fees_bps": 1.5}))
+    spent, (_, peak) = time.process_time() - begun, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (len(reply.equity), reply.used_cache) == (bars, False)
+    assert spent < goal
+    assert peak < 200e6
+
+
+def test_a_scenario_shorter_than_a_window_is_refused_by_check_and_test_alike(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-STRAT-34, Q-08."""
+    conf = conf_copy(tmp_path)
+    monkeypatch.setenv("TRADEWRIGHT_CONF", str(conf))
+    values_of_it = {**QUICK, "id": "scenario_short", "duration_bars": 100}
+    (conf / "scenario" / "scenario_short.yaml").write_text(json.dumps(values_of_it))
+    for length, told in ((100, ""), (101, "it needs 101 bars")):
+        rules = [{"if": f"close > ma(close, {length})", "then": "buy"}, {"if": "close < open", "then": "close"}]
+        document = {**DOCUMENT, "rules": rules, "params": {"size_pct": 0.01}, "grid": {}}
+        file = tmp_path / "short.yaml"
+        file.write_text(json.dumps(document))
+        said = say("dsl", "check", str(file), "--scenario", "scenario_short")
+        assert (said.status, told in said.out) == (int(bool(told)), True)
+        if told:
+            with pytest.raises(ConfigError, match=told) as refused:
+                asked(settings, strategy=document, scenario=values_of_it)
+            assert refused.value.code == "DSL_STATIC_FAIL"
 
 
 def test_equal_requests_give_equal_bytes(settings: Settings, tmp_path: Path) -> None:

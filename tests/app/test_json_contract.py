@@ -49,8 +49,9 @@ EXECUTION = {
     "fee": NUMBER, "fee_currency": TEXT,
 }  # fmt: skip
 ORDER = {
-    "attempt": ATTEMPT, "state": TEXT, "order_state": TEXT, "filled": NUMBER, "average_price": NUMBER, "fees": NUMBER,
-    "since": Moment, "reason": TEXT, "perm_ids": [int], "executions": [EXECUTION], "terms": TEXT,
+    "attempt": ATTEMPT, "state": TEXT, "order_state": TEXT, "filled": NUMBER, "average_price": NUMBER,
+    "fees": {"USD": NUMBER}, "since": Moment, "reason": TEXT, "perm_ids": [int], "terms": TEXT,
+    "executions": [EXECUTION],
     "events": [{"ref": TEXT, "state": TEXT, "reason": TEXT, "at": Moment}],
 }  # fmt: skip
 LISTED = {"account": TEXT, "remark": TEXT, "damaged": []}
@@ -82,7 +83,8 @@ IMPORTED = {
 STREAMED = {
     "source": TEXT, "bars": int, "ticks": int, "losses": int, "unread": int, "late": int, "outside": int,
     "series": [{"instrument": TEXT, "timeframe": TEXT, "added": int, "revised": int, "refused": int, "made": int,
-                "questions": int, "newest": Moment, "bid": TEXT, "ask": TEXT, "last": (NOTHING, TEXT)}],
+                "questions": int, "newest": Moment, "bid": TEXT, "ask": TEXT, "last": (NOTHING, TEXT),
+                "recent": [{"at": Moment, "bid": TEXT, "ask": TEXT, "last": (NOTHING, TEXT)}]}],
 }  # fmt: skip
 """Of ``stream``; ``test_stream.py`` has a vendor for it."""
 PACKAGE = {
@@ -195,7 +197,7 @@ CONTRACT: dict[str, Any] = {
     "package list": {"saved": []},
     "trials": {
         "trials": [
-            {"at": TEXT, "source": TEXT, "strategy": TEXT, "bars": TEXT, "trials": int, "added": int,
+            {"at": TEXT, "source": TEXT, "strategy": TEXT, "bars": TEXT, "rates": str, "trials": int, "added": int,
              "effective": NUMBER, "so_far": int},
         ],
     },

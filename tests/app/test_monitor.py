@@ -23,6 +23,7 @@ from conf.compose import compose
 from conf.environment import options
 from conf.schema.settings import Settings
 from runtime.container import Container
+from tests.support.broken_strategies import project
 from tests.support.desk_store import REVIEWING, SCENARIO, ask, copied, prepare
 from tradewright.model.instrument import AssetClass, Instrument
 
@@ -325,3 +326,17 @@ def test_a_table_without_rows_names_no_columns() -> None:
 
 def test_a_story_is_escaped_and_keeps_its_lines() -> None:
     assert ">&lt;b&gt; said\nsecond line</pre>" in wrapped_text("<b> said\nsecond line")
+
+
+def test_a_broken_strategy_is_told_and_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = project(tmp_path, "no_yaml", "syntax")
+    root = house.conf / "config.yaml"
+    root.write_text(root.read_text().replace("strategy: buy_and_hold", "strategy: no_yaml"))
+    monkeypatch.setenv("TRADEWRIGHT_PROJECT", str(tmp_path))
+    settings, problem = monitor.opened(house.overrides)
+    assert settings is not None, problem
+    view = monitor.monitor_view(settings, house.overrides)
+    told = {row["text"].partition(" ")[0]: row for row in view.problems if row["problem"] == monitor.BROKEN}
+    assert "conf/strategy/no_yaml.yaml:2: is not YAML" in told["no_yaml"]["text"]
+    assert "strategies/syntax.py:1: " in told["syntax"]["text"]
+    assert (view.alarm, view.problem) == ("warn", "")

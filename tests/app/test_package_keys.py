@@ -14,6 +14,7 @@ from app.operations.packages import export
 from conf.compose import compose
 from conf.problems import ConfigProblems
 from runtime.container import CATALOG_FILE, Container
+from runtime.verification import private_key
 from strategies.documents import LIBRARY
 from tests.app.conftest import say
 from tests.support.houses import House, conf_copy
@@ -85,13 +86,13 @@ def test_a_key_is_taken_from_its_file_or_the_environment(
     with pytest.raises(PackageRefused) as refused:
         export(settings, tmp_path / "a.hsp")
     assert refused.value.code == "PACKAGE_NO_KEY"
-    assert packages._key(key) == (key.read_text().rstrip(), "--key")
+    assert private_key(key) == (key.read_text().rstrip(), "--key")
     monkeypatch.setenv("TRADEWRIGHT_PACKAGE_KEY_FILE", str(key))
-    assert packages._key(None) == (key.read_text().rstrip(), "TRADEWRIGHT_PACKAGE_KEY")
-    assert public_key_of(packages._key(None)[0], "test") == public
+    assert private_key(None) == (key.read_text().rstrip(), "TRADEWRIGHT_PACKAGE_KEY")
+    assert public_key_of(private_key(None)[0], "test") == public
     monkeypatch.delenv("TRADEWRIGHT_PACKAGE_KEY_FILE")
     monkeypatch.setenv("TRADEWRIGHT_PACKAGE_KEY", key.read_text())
-    assert packages._key(None) == (key.read_text(), "TRADEWRIGHT_PACKAGE_KEY")
+    assert private_key(None) == (key.read_text(), "TRADEWRIGHT_PACKAGE_KEY")
     shared = tmp_path / "shared.key"
     shared.write_text(key.read_text())
     shared.chmod(0o644)

@@ -17,10 +17,11 @@ import pytest
 
 from app.commands.packages import what_trades
 from app.operations import packages
-from app.operations.packages import Admission, export, import_package, verify
+from app.operations.packages import export, import_package, verify
 from app.operations.trading import opened_ledger
 from conf.compose import compose
 from conf.schema.settings import Settings
+from runtime.verification import Admission
 from strategies.documents import LIBRARY
 from tests.app.conftest import daily, say
 from tests.app.test_json_contract import PACKAGE, SAVED, misfits

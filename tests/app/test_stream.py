@@ -53,6 +53,7 @@ def test_three_bars_of_a_link_are_stored_checked_and_made_into_features(binance:
         "99.5",
         "100.5",
     )
+    assert [(each["bid"], each["ask"]) for each in row["recent"]] == [("99.5", "100.5")]
     assert pd.Timestamp(row["newest"]) == NEWEST
     with Container(compose(words)) as house:
         fingerprint = house.bars.fingerprint("BTC", Timeframe.M1)

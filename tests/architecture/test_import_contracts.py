@@ -29,6 +29,7 @@ PLANTED = {
     "marimo": ("app/planted.py", "import marimo"),
     "vectorbt": ("tradewright/evaluation/planted.py", "import vectorbt"),
     "optuna": ("runtime/planted.py", "import optuna"),
+    "ray": ("app/planted.py", "import ray"),
     "packages": ("app/planted.py", "import cryptography"),
     "sqlalchemy": ("tradewright/execution/planted.py", "import sqlalchemy"),
     "great-expectations": ("assets/planted.py", "import great_expectations"),

@@ -55,6 +55,8 @@ def test_the_graph_is_the_committed_one() -> None:
         "refresh_bars",
         "signals",
         "generate_scenarios",
+        "verify_package",
+        "strategy_mix",
     }
     jobs = {"desk", "send_orders", "reconcile", "end_of_day", "prune", "backup", "doctor"}
     assert {job.name for job in execution.resolve_all_job_defs()} >= jobs
@@ -188,6 +190,21 @@ def test_a_wrong_file_fails_its_own_assets_alone(
     assert f"sma_crossover.yaml:{line}" in str(check.metadata["problems"].value)
 
 
+def test_the_errors_of_a_document_are_values_of_the_check_that_fails(
+    house: House, instance: dg.DagsterInstance
+) -> None:
+    """R-STRAT-38: code, file, line, key and rule, which a program can read."""
+    text = (LIBRARY / "ma_crossover.yaml").read_text(encoding="utf-8")
+    (house.conf / "strategy" / "ma_crossover.yaml").write_text(text.replace("crossunder(", "crosunder("))
+    checks = dg.AssetSelection.checks_for_assets(dg.AssetKey(["strategy", "ma_crossover", "backtest"]))
+    job = dg.define_asset_job("checks", selection=checks)
+    merged = dg.Definitions.merge(research_definitions(house.overrides), dg.Definitions(jobs=[job]))
+    (check,) = merged.resolve_job_def("checks").execute_in_process(instance=instance).get_asset_check_evaluations()
+    (error,) = check.metadata["errors"].value  # type: ignore[misc]
+    assert (error["code"], error["line"], error["key"]) == ("DSL_UNSUPPORTED_FUN", 13, "rules[1].if")
+    assert "did you mean crossunder?" in error["rule"]
+
+
 def test_a_wrong_root_is_said_clearly_and_fails_both_locations(house: House) -> None:
     from assets.execution.definitions import execution_definitions
 
@@ -244,7 +261,8 @@ def test_runs_carry_hash_mode_and_seed(house: House) -> None:
         HASH_TAG: settings.config_hash[:63], MODE_TAG: "sim", SEED_TAG: str(settings.base.seed),
     }  # fmt: skip
     definitions = research_definitions(house.overrides)
-    assert pinned.tags.items() <= definitions.resolve_job_def("market").tags.items()
+    of_none = PinnedConfig.without_strategies(house.overrides)
+    assert of_none.tags.items() <= definitions.resolve_job_def("market").tags.items()
     hashes = [
         PinnedConfig.of((*house.overrides, f"strategy={name}")).config_hash
         for name in ("buy_and_hold", "sma_crossover")

@@ -10,13 +10,14 @@ import pytest
 
 from assets import pinned_config as frozen_module
 from assets.execution.definitions import execution_definitions
-from assets.pinned_config import PinnedConfig, sources
+from assets.pinned_config import PinnedConfig
 from assets.research.definitions import MARKET_JOB, research_definitions
 from assets.runs import RunFailed, execute
 from conf import composition
 from conf.compose import compose
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
+from conf.sources import digest_of_sources
 from tests.support.houses import House
 
 RISK = "risk/default.yaml"
@@ -71,14 +72,14 @@ def test_an_edit_is_composed_again(house: House, file: str, before: str, after: 
 
 
 def test_a_file_that_comes_or_goes_is_noticed(house: House) -> None:
-    seen = [sources()]
+    seen = [digest_of_sources()]
     path = house.conf / "events" / "mine.yaml"
     path.write_text("windows: []\n")
-    seen.append(sources())
+    seen.append(digest_of_sources())
     path.rename(path.with_name("yours.yaml"))
-    seen.append(sources())
+    seen.append(digest_of_sources())
     path.with_name("yours.yaml").unlink()
-    assert sources() == seen[0]
+    assert digest_of_sources() == seen[0]
     assert len(set(seen)) == 3
 
 
@@ -88,7 +89,7 @@ def test_text_that_moves_from_one_file_to_the_next_is_noticed(house: House) -> N
     for texts in (("windows: []\n# x\n", "windows: []\n"), ("windows: []\n", "# x\nwindows: []\n")):
         for path, text in zip((one, other), texts, strict=True):
             path.write_text(text)
-        digests.add(sources())
+        digests.add(digest_of_sources())
     assert len(digests) == 2
 
 
@@ -136,7 +137,7 @@ def test_a_comment_does_not_stop_a_run_and_a_limit_does(house: House, instance: 
 def test_a_location_is_loaded_with_as_many_compositions_whatever_the_number_of_strategies(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Counted, not timed: 50 strategies cost two compositions, one of the whole and one to exchange them in."""
+    """Counted, not timed: 50 strategies cost one composition, in which each of them is exchanged."""
     made: list[object] = []
     plain = composition.hydra_compose
     monkeypatch.setattr(composition, "hydra_compose", lambda *given, **more: made.append(1) or plain(*given, **more))
@@ -144,7 +145,7 @@ def test_a_location_is_loaded_with_as_many_compositions_whatever_the_number_of_s
     for number in range(48):
         (house.conf / "strategy" / f"copy_{number}.yaml").write_text(text)
     definitions = research_definitions(house.overrides)
-    assert len(made) == 2
+    assert len(made) == 1
     assert {f"strategy/copy_{number}/backtest" for number in range(48)} < graph(definitions)
     made.clear()
     execution_definitions(house.overrides)

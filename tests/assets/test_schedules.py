@@ -55,7 +55,7 @@ def days(
     monkeypatch.setattr(bar_suite, "run_suite", without_quality_extra)
     overrides = (f"storage.root={tmp_path / 'data'}", "universe.instruments=[BTC,ETH]", "strategy=buy_and_hold", *D1)
     monkeypatch.setattr(
-        "assets.pinned_config.sources", lambda: "unchanged"
+        "assets.pinned_config.digest_of_sources", lambda: "unchanged"
     )  # pytest changes the environment between phases
     shutil.copytree(stored, tmp_path / "data")
     (tmp_path / "home").mkdir()

@@ -21,6 +21,7 @@ from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.result import FillReason
 from tradewright.backtest.sizing import MAX, sized_units, whole_lots
 from tradewright.backtest.spec import BacktestSpec, KernelParameters
+from tradewright.fills.costs import exchanged
 from tradewright.indicators.registry import columns
 from tradewright.model.allocation import Allocation
 from tradewright.model.bars import Bars
@@ -212,7 +213,8 @@ def _decided(panel: _Panel, bar: Bar, action: Any, rules: KernelParameters, k: i
     share, units = min(max(target, -1.0), 1.0), None
     if rules.sizing.kind != MAX:
         price = bar.close if math.isnan(limit) else limit
-        units = sized_units(abs(share), panel.equity, price, stop, rules.multiplier, rules.sizing, rules.fees)
+        fees = exchanged(rules.fees, bar.close_fee_rate)
+        units = sized_units(abs(share), panel.equity, price, stop, rules.multiplier, rules.sizing, fees)
     return Decision(k + rules.delay, share, units, OrderRequest(*action))
 
 

@@ -16,7 +16,7 @@ from tradewright.backtest.engine import VOLATILITY, check_bars
 from tradewright.backtest.result import FILL, TRADE, BacktestResult, Curves, FillReason
 from tradewright.backtest.sizing import MAX, sized_units, whole_lots
 from tradewright.backtest.spec import BacktestSpec, KernelParameters
-from tradewright.fills.costs import affordable_units, fee
+from tradewright.fills.costs import affordable_units, exchanged, fee
 from tradewright.fills.rules import limit_fill, stop_fill
 from tradewright.fills.slippage import slippage_bps, slipped
 from tradewright.indicators.registry import columns
@@ -112,29 +112,34 @@ class _Account:
         if worst is not None and (price > worst if side > 0 else price < worst):
             price, bps = worst, abs(worst / base - 1) * 10_000
         rate = bar.close_rate if self.ends(reason) else bar.open_rate
-        covered = lots if rules.allow_overdraft else self._covered(side, lots, price, rate, maker)
+        fee_rate = bar.close_fee_rate if self.ends(reason) else bar.open_fee_rate
+        covered = lots if rules.allow_overdraft else self._covered(side, lots, price, rate, fee_rate, maker)
         if covered > 0:
             units = covered * rules.lot_size
-            cost = fee(units, abs(units * price * rules.multiplier * rate), maker, rules.fees)
+            cost = self._charge(units, units * price * rules.multiplier * rate, fee_rate, maker)
             self._book(bar, side, covered, price, rate, cost)
             after = self.cash, self.lots * rules.lot_size, -self.debt, rate
             told = 0.0 if resting else bps + half
             self.fills.append((bar.index, side, units, price, cost, told, int(reason), *after))
         return max(covered, 0.0)
 
-    def _covered(self, side: int, lots: float, price: float, rate: float, maker: bool) -> float:
+    def _charge(self, units: float, value: float, fee_rate: float, maker: bool) -> float:
+        """The fee of a value, told in the currency of the fees and exchanged."""
+        return fee(units, abs(value) / fee_rate, maker, self.rules.fees) * fee_rate
+
+    def _covered(self, side: int, lots: float, price: float, rate: float, fee_rate: float, maker: bool) -> float:
         rules, cash = self.rules, self.money(rate)
         value = price * rules.multiplier * rate
 
         def outlay(count: float) -> float:
             units = count * rules.lot_size
-            return units * value + fee(units, abs(units * value), maker, rules.fees)
+            return units * value + self._charge(units, units * value, fee_rate, maker)
 
         if side < 0 and self.lots > 0:
             units = lots * rules.lot_size
-            return lots if cash + units * value - fee(units, abs(units * value), maker, rules.fees) >= 0 else 0.0
+            return lots if cash + units * value - self._charge(units, units * value, fee_rate, maker) >= 0 else 0.0
         money = cash if side > 0 else cash + 2.0 * self.lots * rules.lot_size * value
-        most = whole_lots(affordable_units(money, value, maker, rules.fees), rules.lot_size)
+        most = whole_lots(affordable_units(money / fee_rate, value / fee_rate, maker, rules.fees), rules.lot_size)
         while most > 0 and outlay(most) > money:
             most -= 1
         return min(lots, most)
@@ -310,7 +315,8 @@ class _Account:
         price = slipped(base, side, slippage_bps(bar.volatility, bar.spread, 0.0, bar.volume, rules.slippage))
         rate = bar.close_rate if late else bar.open_rate
         equity = self.equity(price, rate)
-        return sized_units(abs(share), equity, price, price, rules.multiplier * rate, rules.sizing, rules.fees)
+        fees = exchanged(rules.fees, bar.close_fee_rate if late else bar.open_fee_rate)
+        return sized_units(abs(share), equity, price, price, rules.multiplier * rate, rules.sizing, fees)
 
     def rest(self, bar: Bar) -> None:
         """What waits in the market during a bar: the entry, then the stops, then the take-profit."""
@@ -422,7 +428,9 @@ def run_reference(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Backtes
 def _bars(bars: Bars, spec: BacktestSpec) -> list[Bar]:
     volatility = columns((VOLATILITY,), bars)[0] if spec.slippage.terms().vol else np.zeros(len(bars.ts))
     before = np.concatenate(([0.0], volatility))
-    rates = (spec.conversion.open, spec.conversion.close) if spec.conversion else (np.ones(len(bars.ts)),) * 2
+    known = spec.conversion, spec.fee_conversion
+    ones = np.ones(len(bars.ts))
+    rates = [column for each in known for column in ((each.open, each.close) if each else (ones, ones))]
     rows = zip(*(values.tolist() for values in (*bars[1:], before[: len(bars.ts)], *rates)), strict=True)
     return [Bar(index, *row) for index, row in enumerate(rows)]
 
@@ -437,5 +445,6 @@ def _decision(bar: Bar, action: Action | OrderRequest, account: _Account, rules:
     units = None
     if rules.sizing.kind != MAX:
         equity, value = account.equity(bar.close, bar.close_rate), rules.multiplier * bar.close_rate
-        units = sized_units(abs(share), equity, price, stop, value, rules.sizing, rules.fees)
+        fees = exchanged(rules.fees, bar.close_fee_rate)
+        units = sized_units(abs(share), equity, price, stop, value, rules.sizing, fees)
     return Decision(bar.index + rules.delay, share, units, asked)

@@ -23,6 +23,9 @@ class Bar:
     open_rate: float
     close_rate: float
     """Account currency per unit of quote currency, as known at the open and at the close."""
+    open_fee_rate: float = 1.0
+    close_fee_rate: float = 1.0
+    """The same of the currency of the fees."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from tradewright.backtest.rates import Conversion
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import sweep
+from tradewright.backtest.workers import Threads
 from tradewright.evaluation.equity_curve import buy_and_hold
 from tradewright.evaluation.metrics import traded_value
 from tradewright.fills import costs
@@ -178,7 +179,7 @@ def test_a_sweep_is_so_many_runs(make_bars, noisy):
     spec, table = BacktestSpec(allow_short=True, conversion=rates(3, paid=False)), make_bars(3)
     sets = [noisy(seed) for seed in range(5)]
     alone = [run(each, table, spec).totals for each in sets]
-    assert sweep(sets, table, spec, threads=2).tobytes() == np.concatenate(alone).tobytes()
+    assert sweep(sets, table, spec, workers=Threads(2)).tobytes() == np.concatenate(alone).tobytes()
 
 
 @pytest.mark.parametrize("paid", [True, False])

@@ -12,6 +12,7 @@ from tests.backtest.test_sweep import GRID, SPEC
 from tradewright.backtest.engine import run
 from tradewright.backtest.pooled_sets import pool, pooled_curve, pooled_sweep
 from tradewright.backtest.sweep_plan import BLOCK
+from tradewright.backtest.workers import Threads
 from tradewright.evaluation.aggregate import pooled
 from tradewright.model.bars import Bars
 
@@ -31,7 +32,7 @@ def accounts(make_bars):
 
 def test_every_set_is_the_pool_of_its_runs(accounts):
     sets = pool(GRID, accounts)
-    totals = pooled_sweep(GRID, accounts, threads=2)
+    totals = pooled_sweep(GRID, accounts, workers=Threads(2))
     assert len(totals) == len(GRID)
     for row in range(0, len(GRID), 7):
         together = pooled({str(place): run(GRID[row], *account) for place, account in enumerate(accounts)})

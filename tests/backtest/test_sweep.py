@@ -16,6 +16,7 @@ from tradewright.backtest.result import TOTALS
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import prepare, sweep
 from tradewright.backtest.sweep_plan import BLOCK, sweep_plan
+from tradewright.backtest.workers import Threads
 from tradewright.fills.costs import PercentCosts
 from tradewright.model.bars import Bars
 from tradewright.model.errors import ConfigError
@@ -66,7 +67,7 @@ def test_totals_of_noisy_runs_with_guards_and_limits(make_bars, noisy, market, c
 def test_threads_change_nothing_and_progress_is_told(make_bars):
     bars, told = make_bars(3, 500), []
     one = sweep(GRID, bars, SPEC, progress=lambda done, total: told.append((done, total)))
-    assert sweep(GRID, bars, SPEC, threads=3).tobytes() == one.tobytes()
+    assert sweep(GRID, bars, SPEC, workers=Threads(3)).tobytes() == one.tobytes()
     assert told[0] == (BLOCK, len(GRID))
     assert told[-1] == (len(GRID), len(GRID))
 
@@ -87,7 +88,7 @@ def test_no_strategies_no_bars_and_wrong_calls(make_bars):
     with pytest.raises(ConfigError, match="different kinds"):
         sweep([SmaCrossover(), BuyAndHold()], bars, SPEC)
     with pytest.raises(ConfigError, match="threads = 0"):
-        sweep(GRID, bars, SPEC, threads=0)
+        sweep(GRID, bars, SPEC, workers=Threads(0))
 
 
 def two_holdings(i, _features, params, _position):
@@ -156,7 +157,10 @@ def test_columns_are_computed_for_as_many_sets_as_there_is_room_for(make_bars, m
     for part in plan.parts:
         columns = prepare(plan.chosen(GRID, part.sets), bars, SPEC).columns
         assert columns.nbytes <= room or part.sets.stop - part.sets.start == 1
-    assert sweep(GRID, bars, SPEC, threads=2, progress=lambda *said: told.append(said)).tobytes() == whole.tobytes()
+    assert (
+        sweep(GRID, bars, SPEC, workers=Threads(2), progress=lambda *said: told.append(said)).tobytes()
+        == whole.tobytes()
+    )
     assert told == [(block.stop, len(GRID)) for block in plan.blocks]
     assert max(block.stop - block.start for block in plan.blocks) <= 8
 

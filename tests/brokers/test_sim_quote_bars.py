@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from brokers.sim.matching import PriceBar
 from brokers.sim.quotes import newest_quotes, quote_around, stored_bars
 from brokers.sim.replay import ReplayVenue
+from brokers.sim.state import AccountBook
 from tests.brokers.desk import ACCOUNT, approved, market
 from tests.brokers.test_sim_bars import FIVE, MONDAY, TUESDAY, fills, group
 from tradewright.fills.costs import NoCosts
@@ -136,7 +137,7 @@ def test_a_bar_of_trades_is_the_same_to_both_sides() -> None:
 
 def test_a_replay_quotes_and_passes_the_spread_of_its_bars() -> None:
     clock = ManualClock(MONDAY)
-    venue = ReplayVenue([EURUSD], ACCOUNT, Decimal(100_000), "USD", clock, NoCosts(), 7)
+    venue = ReplayVenue([EURUSD], AccountBook(account=ACCOUNT, cash=Decimal(100_000)), clock, NoCosts(), 7)
     prices = map(Decimal, ("1.2", "1.21", "1.19", "1.2"))
     bar = ReplayBar("EURUSD", MONDAY, MONDAY, MONDAY + FIVE, *prices, spread=Decimal(10))  # type: ignore[misc]
     venue.opened(bar)

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.catalog.test_data_sketch import walk
-from tradewright.catalog.data_sketch import share_bars, sketch_of
+from tradewright.catalog.data_sketch import Sketch, share_bars, sketch_of, sketch_of_rates
 from tradewright.catalog.trials import TRIAL, Evaluation, EvaluationFacts, Trials, TrialSource
 from tradewright.evaluation.trial_count import TrialCount
 from tradewright.model.bars import Bars, Timeframe
@@ -66,6 +66,33 @@ def test_trials_on_other_bars_are_another_family(tmp_path: Path) -> None:
     record(tmp_path, evaluation([1, 2, 3], bars=1), evaluation([1], bars=2))
     assert record(tmp_path, evaluation([7], bars=2)) == TrialCount(2, 2.0)
     assert record(tmp_path, evaluation([7], bars=1)) == TrialCount(4, 4.0)
+
+
+def rates(seed: int, count: int = 2_000, *, pair: str = "JPY to USD") -> Sketch:
+    bars = walk(seed, count)
+    return sketch_of_rates([(pair, bars.ts, bars.close / 10_000)])
+
+
+def test_trials_at_other_rates_are_other_trials_on_the_same_bars(tmp_path: Path) -> None:
+    """With a bar more they are the same; those of another currency, of another file, and none at all are others."""
+    for used, counted in (
+        (rates(1, 1_999), 1),
+        (rates(1), 1),
+        (rates(1, 500), 1),
+        (rates(2), 2),
+        (rates(1, pair="EUR to USD"), 3),
+        (rates(1)[:0], 4),
+        (rates(2), 4),
+        (rates(1)[:0], 4),
+    ):
+        assert record(tmp_path, replace(evaluation([1]), rates=used)) == TrialCount(counted, float(counted))
+
+
+def test_a_line_of_one_currency_is_what_it_was_before_rates_were_recorded(tmp_path: Path) -> None:
+    record(tmp_path, evaluation([1]))
+    _hash, _, document = (tmp_path / "trials" / "trials.log").read_text().partition(" ")
+    assert "rates" not in json.loads(document)
+    assert "rates" not in json.loads(document)["facts"]
 
 
 def test_sets_that_resemble_one_another_count_for_fewer_and_only_the_new_ones_of_them(tmp_path: Path) -> None:

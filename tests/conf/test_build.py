@@ -74,7 +74,10 @@ def numbers(group: str, option: str) -> dict[str, float]:
 def test_costs_have_the_numbers_of_their_file(option: str) -> None:
     model = composed(f"backtest/costs='{option}'").backtest.costs
     assert type(model) is COSTS[option]
-    assert TypeAdapter(type(model)).dump_python(model, mode="json") == written("backtest/costs", option)
+    said = {
+        key: value for key, value in written("backtest/costs", option).items() if (key, value) != ("currency", None)
+    }
+    assert TypeAdapter(type(model)).dump_python(model, mode="json") == said
 
 
 @pytest.mark.parametrize("option", options("backtest/sizing"))

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from app.dev import _environment
-from assets.pinned_config import sources
 from conf import secret_files
 from conf.compose import compose
 from conf.environment import (
@@ -26,6 +25,7 @@ from conf.environment import (
 from conf.ledger_place import ledger_place
 from conf.problems import ConfigProblems
 from conf.secret_files import MOST_BYTES, read_secret
+from conf.sources import digest_of_sources
 from runtime.logs import redacted
 from tradewright.model.errors import ConfigError
 
@@ -51,12 +51,12 @@ def ledger_url() -> str:
 
 
 def test_the_file_stands_for_the_variable_and_a_new_secret_is_in_force_at_once(file: Path) -> None:
-    first, digest = compose(["storage=postgres"]), sources()
+    first, digest = compose(["storage=postgres"]), digest_of_sources()
     assert ledger_url() == URL
     assert CANARY not in repr(first) + first.model_dump_json() + "".join(os.environ.values())
     file.write_bytes(URL.replace("localhost", "other").encode() + b"\r\n")
     assert ledger_url() == URL.replace("localhost", "other")
-    assert sources() != digest
+    assert digest_of_sources() != digest
     assert compose(["storage=postgres"]).config_hash == first.config_hash
 
 

@@ -186,20 +186,6 @@ def test_the_meaning_of_the_moving_average_crossover_is_golden() -> None:
     assert program.hash == GOLDEN_HASH
 
 
-def test_the_order_of_keys_and_rules_has_no_effect_on_the_hash() -> None:
-    document = json.loads(text_of(params={"size_pct": 0.01, "fast": 5, "slow": 20}, rules=[
-        {"if": "close > ma(close, fast)", "then": "buy"}, {"if": "close < ma(close, slow)", "then": "close"},
-        {"if": "volume < 3", "then": "hold"},
-    ]))  # fmt: skip
-    hashes = set()
-    for turn in range(6):
-        keys = list(document)[turn % len(document) :] + list(document)[: turn % len(document)]
-        rules = [dict(reversed(rule.items())) for rule in document["rules"]]
-        document = {key: document[key] for key in keys} | {"rules": rules[1:] + rules[:1]}
-        hashes.add(compiled(json.dumps(document))[1].hash)
-    assert len(hashes) == 1
-
-
 def test_strategies_are_compared_by_what_they_have_in_common() -> None:
     one, other = (compiled(path.read_text(encoding="utf-8"))[1] for path in SHIPPED[:2])
     assert similarity(one, one) == 1.0

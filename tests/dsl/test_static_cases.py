@@ -10,16 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from strategies.documents import LIBRARY, strategy_class
+from strategies.documents import strategy_class
 from tests.dsl.support import bars_of, text_of
-from tests.support.extent import runs
 from tradewright.backtest.decisions import refuse_orders, replay
 from tradewright.dsl.check import check
-from tradewright.dsl.grammar import parse
-from tradewright.dsl.problem import Code, Problem, Refusal
+from tradewright.dsl.problem import Code, Problem
 from tradewright.model.errors import StrategyError
 
 CASES = json.loads((Path(__file__).parent / "static_cases.json").read_text(encoding="utf-8"))
@@ -120,53 +116,3 @@ def test_following_the_hints_repairs_within_two_rounds() -> None:
             rounds.append(99)
     assert len(rounds) >= 20
     assert sum(count <= 2 for count in rounds) / len(rounds) >= 0.95
-
-
-def refusal_of(text: str) -> Refusal | None:
-    try:
-        parse(text)
-    except Refusal as error:
-        return error
-    return None
-
-
-TEXTS = [path.read_text(encoding="utf-8") for path in sorted(LIBRARY.glob("*.yaml"))]
-SIGNS = "abcdefz_0123456789.,:;()[]{}<>=!+-*/'\"#&|@%\\ \n\té\x07"
-WORDS = ["close", "ma", "(", ")", ",", "1", "-", "not", "and", "or", ">", "<", "on", "of", "1d", "lag", "2.5", "e", "*"]
-SLOWLY = settings(derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-
-
-@settings(SLOWLY, max_examples=runs(60, 1_000))
-@given(
-    st.sampled_from(TEXTS),
-    st.lists(st.tuples(st.floats(0, 1), st.text(SIGNS, max_size=3), st.integers(0, 9)), max_size=4),
-)
-def test_a_damaged_document_has_problems_of_known_codes_and_never_fails(
-    text: str, damages: list[tuple[float, str, int]]
-) -> None:
-    for at, inserted, removed in damages:
-        place = int(at * len(text))
-        text = text[:place] + inserted + text[place + removed :]
-    found = check(text)
-    assert found.program is not None or found.errors
-    assert all(problem.code in set(Code) and problem.message for problem in found.problems)
-
-
-@settings(SLOWLY, max_examples=runs(60, 1_000))
-@given(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join))
-def test_words_in_any_order_are_read_or_refused_at_a_place_inside_of_them(text: str) -> None:
-    error = refusal_of(text)
-    if error is not None:
-        assert error.code is Code.PARSE_ERROR
-        assert error.index is not None
-        assert 0 <= error.index <= len(text)
-
-
-@pytest.mark.parametrize("token", ["?", "$", "~", ":=", "@", "é"])
-@pytest.mark.parametrize("words", ["close > 1 and open < 2", "crossover(ma(close, 5), close)"])
-def test_a_foreign_sign_is_told_where_it_stands(words: str, token: str) -> None:
-    """R-STRAT-25: wherever it is put between two words."""
-    for index in [match.start() for match in re.finditer(r"\b\w", words)]:
-        with pytest.raises(Refusal) as caught:
-            parse(words[:index] + token + words[index:])
-        assert caught.value.index == index

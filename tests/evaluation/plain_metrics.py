@@ -42,7 +42,7 @@ def plain_metrics(result: BacktestResult, sampling: str, days_per_year: float, r
     return (
         figures
         | _ratios(returns, per_year, risk_free)
-        | _recovery(path)
+        | _recovery(path, [_day(stamp).toordinal() for stamp in (*ts[:1], *ts)] or [0])
         | _trades(result)
         | _activity(result, years)
         | _tails(daily)
@@ -166,7 +166,7 @@ def _underwater(path: list[float]) -> list[float]:
     return [value / max(path[: i + 1]) - 1 for i, value in enumerate(path)]
 
 
-def _recovery(path: list[float]) -> dict[str, float]:
+def _recovery(path: list[float], days: list[int]) -> dict[str, float]:
     depth = _underwater(path)
     runs = "".join("x" if each < 0 else " " for each in depth).split()
     longest = max(map(len, runs), default=0)
@@ -174,19 +174,27 @@ def _recovery(path: list[float]) -> dict[str, float]:
     spans = re.finditer("x+", "".join("x" if each < 0 else " " for each in depth))
     falls = [(span.start(), span.end()) for span in spans]
     deepest = [max(-CAP, min(depth[start:stop])) for start, stop in falls]
-    back = [stop - start - depth[start:stop].index(min(depth[start:stop])) for start, stop in falls if stop < len(path)]
+    lows = [
+        (start + depth[start:stop].index(min(depth[start:stop])), stop) for start, stop in falls if stop < len(path)
+    ]
+    back = [stop - low for low, stop in lows]
+    spent = [days[min(stop, len(path) - 1)] - days[start - 1] for start, stop in falls]
     mean = {
         "drawdowns": len(falls),
         "average_drawdown": statistics.fmean(deepest) if falls else 0.0,
         "average_drawdown_bars": statistics.fmean(stop - start for start, stop in falls) if falls else 0.0,
         "average_recovery_bars": statistics.fmean(back) if back else 0.0,
+        "drawdown_days": max(spent, default=0),
+        "average_drawdown_days": statistics.fmean(spent) if falls else 0.0,
+        "average_recovery_days": statistics.fmean(days[stop] - days[low] for low, stop in lows) if lows else 0.0,
     }
     if depth[trough] == 0:
-        return {**mean, "drawdown_bars": 0, "recovery_bars": 0, "recovered": True}
+        return {**mean, "drawdown_bars": 0, "recovery_bars": 0, "recovery_days": 0, "recovered": True}
     peak = max(i for i in range(trough) if depth[i] == 0)
     regained = [i for i in range(trough, len(path)) if path[i] >= path[peak]]
     end = regained[0] if regained else len(path) - 1
-    return {**mean, "drawdown_bars": longest, "recovery_bars": end - peak, "recovered": bool(regained)}
+    spent_back = {"recovery_bars": end - peak, "recovery_days": days[end] - days[peak]}
+    return {**mean, **spent_back, "drawdown_bars": longest, "recovered": bool(regained)}
 
 
 def _trades(result: BacktestResult) -> dict[str, float]:

@@ -12,7 +12,7 @@ from tradewright.evaluation.equity_curve import drawdown_metrics, longest_span, 
 
 def figures(values):
     path = np.array(values, dtype=np.float64)
-    return drawdown_metrics(path, path)
+    return drawdown_metrics(path, path, np.arange(1, len(path)))
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,14 @@ def test_the_first_of_the_longest_spans():
     assert longest_span(np.array([0, 1, 1, 0, 1, 1], dtype=bool)) == (1, 3)
     assert longest_span(np.array([0, 0], dtype=bool)) == (0, 0)
     assert longest_span(np.zeros(0, dtype=bool)) == (0, 0)
+
+
+def test_its_length_is_told_in_days_however_many_rows_a_day_has():
+    """An account of several instruments has a row for each moment at which one of them has a bar."""
+    path = np.array([100.0, 90.0, 95.0, 92.0, 100.0, 99.0, 98.0])
+    found = drawdown_metrics(path, path, np.array([10, 10, 10, 13, 20, 45]))
+    assert (found.drawdown_bars, found.drawdown_days) == (3, 32)
+    assert (found.recovery_bars, found.recovery_days) == (4, 3)
+    assert (found.average_drawdown_days, found.average_recovery_days) == ((3 + 32) / 2, 3)
+    never = drawdown_metrics(path[:1], path[:1], np.array([], np.int64))
+    assert (never.drawdown_days, never.recovery_days, never.average_drawdown_days) == (0, 0, 0.0)

@@ -60,7 +60,7 @@ def test_bars_of_another_table_are_other_data(tmp_path: Path) -> None:
 
     def recorded(each: InstrumentBars) -> str:
         now = lambda: datetime(2026, 11, 30, tzinfo=UTC)  # noqa: E731
-        recorder = TrialRecorder(Trials(tmp_path), now, {"AAPL": each}, Timeframe.D1, "terms", "settings")
+        recorder = TrialRecorder(Trials(tmp_path), now, {"AAPL": each}, {}, Timeframe.D1, "terms", "settings")
         rows = trial_rows(recorder.keys([Holding()]), np.zeros(1))
         return recorder.evaluation(TrialSource.BACKTEST, Holding(), rows).facts.data_hash
 

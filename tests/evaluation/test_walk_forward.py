@@ -17,6 +17,7 @@ from tests.backtest.reference import run_reference
 from tests.backtest.test_span import Gated
 from tradewright.backtest.sizing import FixedUnits, PercentEquity
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.workers import Threads
 from tradewright.catalog.trials import Trials, TrialSource
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.folds import BarSpan, FoldRules, folds_of
@@ -62,7 +63,7 @@ def walked(
     if other is not None:
         tables["ETH"] = InstrumentBars(BTC.model_copy(update={"symbol": "ETH"}), other)
     now = datetime(2026, 1, 2, tzinfo=UTC)
-    recorder = TrialRecorder(Trials(folder), lambda: now, tables, Timeframe.D1, "terms", "settings")
+    recorder = TrialRecorder(Trials(folder), lambda: now, tables, {}, Timeframe.D1, "terms", "settings")
     rules = SweepRules(rank, MEASURES, recorder, Artefacts(folder / "look_ahead"), running)
     grounds = Grounds(Timeframe.D1, {}, SHIPPED, {"strategy": "sma_crossover"})
     return walk_forward(make, SETS, tables, lambda _item: spec, rules, folds, grounds)
@@ -172,7 +173,7 @@ def test_two_instruments_are_walked_as_it_is_written_out(tmp_path: Path, folds: 
     found = walked(a, tmp_path, folds=folds, other=b)
     tables = {"BTC": InstrumentBars(BTC, a), "ETH": InstrumentBars(BTC, b)}
     taken = [make(each) for each in SETS if each["fast"] < each["slow"]]
-    runs = FoldRuns(taken, tables, dict.fromkeys(tables, replace(SPEC, cash=SPEC.cash / 2)), MEASURES, 1)
+    runs = FoldRuns(taken, tables, dict.fromkeys(tables, replace(SPEC, cash=SPEC.cash / 2)), MEASURES, Threads(1))
     cash, curves, trades = SPEC.cash, [], 0
     for fold, (train, test) in zip(found.folds, folds_of(COUNT, folds), strict=True):
         ratios = []

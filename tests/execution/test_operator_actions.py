@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from app.operations.formatting import fees_text
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World
 from tradewright.execution import operator_actions as desk
@@ -62,12 +63,31 @@ def test_orders_show_their_life(world: World) -> None:
     world.drain()
     first, second = desk.orders(world.ledger)
     assert (first.state, first.order_state) == (AttemptState.FILLED, OrderState.FILLED)
-    assert (first.filled, first.average_price, first.fees) == (10, 100, 1)
+    assert (first.filled, first.average_price, first.fees) == (10, 100, {"": 1})
     assert [event.state.value for event in first.events] == ["CLAIMED", "SENDING", "ACKED", "WORKING", "FILLED"]
     assert first.perm_ids == (9001,)
     assert first.reason == "10 filled by executions"
     assert (second.state, second.order_state, second.average_price) == (AttemptState.NOT_SENT, None, None)
     assert desk.orders(world.ledger, "intent0002") == [second]
+
+
+def test_fees_in_two_currencies_are_not_added(world: World) -> None:
+    """Of one order, too: a venue that routes abroad charges there; a later report also corrects the currency."""
+    world.proposer.order("AAPL")
+    world.drain()
+    (view,) = desk.orders(world.ledger)
+    (told,) = view.executions
+    more = Fill(
+        exec_id="x2.01", ref=REF, perm_id=told.perm_id, instrument="AAPL", side=told.side, quantity=told.quantity,
+        price=told.price, time=told.time, account=ACCOUNT,
+    )  # fmt: skip
+    world.ledger.executions.record(more, REF)
+    assert desk.orders(world.ledger)[0].fees == {"": 1}, "unknown is not zero"
+    world.ledger.executions.record_fee("x2.01", Decimal("2.5"), "EUR")
+    assert desk.orders(world.ledger)[0].fees == {"": 1, "EUR": Decimal("2.5")}
+    world.ledger.executions.record_fee(told.exec_id, Decimal(3), "EUR")
+    assert desk.orders(world.ledger)[0].fees == {"EUR": Decimal("5.5")}
+    assert fees_text({"USD": Decimal("1.00"), "EUR": Decimal("2.50")}) == "2.5 EUR, 1 USD"
 
 
 def test_adopting_an_equal_position_moves_nothing(world: World) -> None:

@@ -17,11 +17,12 @@ from tradewright.indicators.features import FeatureSettings, feature_table
 from tradewright.indicators.incremental import WHOLE, columns_from, look_back
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Timeframe
+from tradewright.model.session_hours import UTC_HOURS
 from tradewright.model.strategy import Feature
 
 SIZE = 420
 SETTINGS = FeatureSettings(rank=60, slope=20, divergence_lookback=30, recent_volume=5, usual_volume=40)
-SET = FeatureSet("all", "1", Timeframe.H1, tuple(FEATURES), fallback_spread_bps=2.0)
+SET = FeatureSet("all", "1", Timeframe.H1, tuple(FEATURES), fallback_spread_bps=2.0, hours=UTC_HOURS)
 
 
 @st.composite
@@ -50,7 +51,7 @@ def same_bits(one: np.ndarray, other: np.ndarray, name: str) -> None:
 @given(markets(), st.integers(0, SIZE))
 def test_new_bars_alone_give_the_bits_of_all(bars: Bars, first: int) -> None:
     for feature, whole, part in zip(
-        FEATURES, columns(FEATURES, bars), columns_from(FEATURES, bars, first), strict=True
+        FEATURES, columns(FEATURES, bars, hours=UTC_HOURS), columns_from(FEATURES, bars, first, UTC_HOURS), strict=True
     ):
         same_bits(np.ascontiguousarray(part), whole[first:], feature.label)
 
@@ -73,9 +74,9 @@ def test_tables_grown_bar_by_bar_equal_the_whole(bars: Bars, cuts: list[int]) ->
 
 def test_a_stream_of_single_bars_gives_the_column(market: Bars) -> None:
     features = [Feature("sma", (10,)), Feature("ema", (5,)), Feature("donchian_upper", (20,)), Feature("vwap_rth")]
-    whole = columns(features, market)
+    whole = columns(features, market, hours=UTC_HOURS)
     for count in range(1, 60):
-        newest = columns_from(features, market.head(count), count - 1)
+        newest = columns_from(features, market.head(count), count - 1, UTC_HOURS)
         for feature, value, column in zip(features, newest, whole, strict=True):
             same_bits(value, column[count - 1 : count], feature.label)
 

@@ -14,6 +14,7 @@ from tests.indicators.conftest import FEATURES, HOUR, make_bars, walk
 from tradewright.indicators.page import DESCRIPTIONS, RECURSIVE
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Floats
+from tradewright.model.session_hours import UTC_HOURS
 from tradewright.model.strategy import Feature
 
 PRICES = ("open", "high", "low", "close")
@@ -24,7 +25,7 @@ COMPOSED = {"volatility_rank", "regime", "rsi_divergence"}
 
 
 def table(bars: Bars, features: list[Feature] = FEATURES) -> dict[str, Floats]:
-    return dict(zip((each.indicator for each in features), columns(features, bars), strict=True))
+    return dict(zip((each.indicator for each in features), columns(features, bars, hours=UTC_HOURS), strict=True))
 
 
 def unit(name: str) -> str:

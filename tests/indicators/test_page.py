@@ -14,6 +14,7 @@ from tests.indicators.write_page import PAGE
 from tradewright.indicators.catalogue import INDICATORS
 from tradewright.indicators.page import DESCRIPTIONS, RECURSIVE, indicators_page
 from tradewright.indicators.registry import columns
+from tradewright.model.session_hours import UTC_HOURS
 from tradewright.model.strategy import Feature
 
 BARS = random_bars(3, 500)
@@ -33,7 +34,7 @@ def test_every_indicator_is_described_and_no_other() -> None:
 @pytest.mark.parametrize("name", INDICATORS)
 def test_the_first_value_stands_where_the_page_says(name: str) -> None:
     told = DESCRIPTIONS[name]
-    (column,) = columns((Feature(name, told.usual),), BARS)
+    (column,) = columns((Feature(name, told.usual),), BARS, hours=UTC_HOURS)
     known = {rule.name: value for rule, value in zip(INDICATORS[name], told.usual, strict=True)}
     first = _opening(name) if "session" in told.first else int(eval(told.first, {**vars(math), "max": max}, known))
     assert int(np.argmax(~np.isnan(column))) == first
@@ -43,7 +44,7 @@ def test_the_first_value_stands_where_the_page_says(name: str) -> None:
 def _opening(name: str) -> int:
     """The first bar of the first session, or of the second one for pivot points."""
     session = re.sub("^(vwap|opening_(high|low)|pivot(_[rs][123])?)_", "", name)
-    if session == "utc":
+    if session in ("utc", "session"):
         openings = np.flatnonzero(BARS.ts % (24 * HOUR) == 0).tolist()
         if not name.startswith("opening"):  # of a day that began before the first bar
             openings.insert(0, 0)

@@ -9,9 +9,10 @@ from tradewright.indicators.arrays import IndicatorArguments, UnknownIndicator
 from tradewright.indicators.catalogue import ALIASES, INDICATORS, PRICES, resolve
 from tradewright.indicators.moving import macd
 from tradewright.indicators.page import DESCRIPTIONS, OPENING
-from tradewright.indicators.registry import COMPUTATIONS, column, columns
+from tradewright.indicators.registry import COMPUTATIONS, OF_OWN_SESSIONS, column, columns
 from tradewright.indicators.volatility import bbands
 from tradewright.model.bars import Bars
+from tradewright.model.session_hours import UTC_HOURS
 from tradewright.model.strategy import Feature
 
 
@@ -31,23 +32,23 @@ def bars(market):
 @pytest.mark.parametrize("feature", FEATURES, ids=identify)
 def test_shape_type_and_degenerate_series(feature, bars):
     for count in (0, 1, 2, 400):
-        result = column(feature, bars.head(count))
+        result = column(feature, bars.head(count), hours=UTC_HOURS)
         assert result.dtype == np.float64
         assert result.shape == (count,)
         assert not np.isinf(result).any()
     if DESCRIPTIONS[feature.indicator].first not in ("0", OPENING):
-        assert np.isnan(column(feature, bars.head(1))).all()
+        assert np.isnan(column(feature, bars.head(1), hours=UTC_HOURS)).all()
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=identify)
 def test_a_hole_does_not_poison_the_rest(feature, bars):
-    assert not np.isnan(column(feature, bars)[-100:]).any()
+    assert not np.isnan(column(feature, bars, hours=UTC_HOURS)[-100:]).any()
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=identify)
 def test_the_inputs_are_left_alone(feature, market):
     before = [values.copy() for values in market]
-    column(feature, market)
+    column(feature, market, hours=UTC_HOURS)
     for values, original in zip(market, before, strict=True):
         assert_array_equal(values, original)
 
@@ -56,16 +57,16 @@ def test_the_inputs_are_left_alone(feature, market):
 def test_every_argument_is_counted_and_checked(feature, market):
     for arguments in (feature.arguments[:-1], (*feature.arguments, 1.0)):
         with pytest.raises(IndicatorArguments, match=rf"{feature.indicator}: {len(arguments)} arguments \(it takes: "):
-            column(feature._replace(arguments=arguments), market)
+            column(feature._replace(arguments=arguments), market, hours=UTC_HOURS)
     for place, rule in enumerate(INDICATORS[feature.indicator]):
         for bad in (rule.least - 1, np.nan, np.inf, *([rule.least + 0.5] if rule.whole else [])):
             arguments = (*feature.arguments[:place], bad, *feature.arguments[place + 1 :])
             with pytest.raises(IndicatorArguments, match=rf"{feature.indicator}: {rule.name} = .* >= {rule.least:g}"):
-                column(feature._replace(arguments=arguments), market)
+                column(feature._replace(arguments=arguments), market, hours=UTC_HOURS)
 
 
 def test_the_catalogue_and_the_computations_have_the_same_names():
-    assert set(INDICATORS) == set(COMPUTATIONS) | set(PRICES)
+    assert set(INDICATORS) == set(COMPUTATIONS) | set(OF_OWN_SESSIONS) | set(PRICES)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,8 @@ def documents() -> Iterator[Case]:
         yield f"a document: {name}", _with_document(f"{line}\n{TEXT}".encode()), "BAD_DOCUMENT"
     yield "a document: no plain rules", _with_document(TEXT.replace("rules:", "? rules\n:").encode()), "BAD_DOCUMENT"
     yield "a document: no UTF-8", _with_document(b"\xff" + TEXT.encode()), "BAD_DOCUMENT"
+    deep = TEXT.replace("ma(close, fast)", "ma(ma(close + open, 90), 90)", 1)
+    yield "a document that computes for hours", written(package(deep, _long()), PRIVATE), "TOO_MUCH_WORK"
     yield "a document of another name", _with_document(TEXT.replace("id: ma_", "id: na_").encode()), "OTHER_MEANING"
     yield (
         "a document of another meaning",
@@ -47,6 +49,13 @@ def _with_document(content: bytes) -> bytes:
         told["files"][0] = row.model_dump(mode="json")
 
     return packed(unsigned(manifest_json=manifest_of(change), strategy_yaml=content))
+
+
+def _long() -> Plain:
+    """The settings of a scenario of ten years of minutes."""
+    settings: Plain = configuration()
+    settings["feed"]["days_1m"] = 3650
+    return settings
 
 
 def configurations() -> Iterator[Case]:
@@ -72,6 +81,8 @@ def configurations() -> Iterator[Case]:
         yield f"a scenario that ends in {end[:4]}", made("feed", "end", value=end), "BAD_CONFIGURATION"
     yield "a symbol of another row", made("instruments", "BTC", "symbol", value="ETH"), "BAD_CONFIGURATION"
     yield "a scenario of a century", made("feed", "days_1d", value=10**9), "BAD_CONFIGURATION"
+    far = {**configuration()["feed"], "end": "2199-12-31T00:00:00Z", "days_1d": 36_500}
+    yield "a scenario of a hundred and forty years", made("feed", value=far), "TOO_MUCH_WORK"
     yield "no instruments", made("instruments", value={}), "BAD_CONFIGURATION"
     yield "cash that is a text", made("backtest", "cash", value="much"), "BAD_CONFIGURATION"
     yield "cash in another form", made("backtest", "cash", value=1), "NOT_CANONICAL"

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.operations.packages import Admission, import_package
+from app.operations.packages import import_package
 from conf.compose import compose
 from conf.schema.settings import Settings
+from runtime.verification import Admission
 from tests.packages.hostile import cases
 from tests.packages.support import file_of, frame_of, good, members, packed, tar_of, unsigned
 from tests.support.houses import conf_copy

@@ -31,7 +31,15 @@ COMPILED = (
     *(f"backtest/{name}.py" for name in ("account", "actions", "compiled", "exits", "kernel")),
     *(
         f"backtest/{name}.py"
-        for name in ("lookahead_scan", "orders", "pooled_sets", "set_returns", "sizing", "sound_bars")
+        for name in (
+            "lookahead_scan",
+            "orders",
+            "pooled_sets",
+            "remembered_scan",
+            "set_returns",
+            "sizing",
+            "sound_bars",
+        )
     ),
     *(f"backtest/panel/{name}.py" for name in ("actions", "allocation_kernel", "book", "decision_kernel")),
     "dsl/arithmetic.py",

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from tradewright.backtest.sizing import whole_lots
 from tradewright.backtest.spec import KernelParameters
-from tradewright.fills.costs import affordable_units, fee
+from tradewright.fills.costs import FeeTerms, affordable_units, exchanged, fee
 from tradewright.fills.slippage import half_spread_bps, slippage_bps, slipped
 from tradewright.model.bars import Floats
 
@@ -26,11 +26,12 @@ from tradewright.model.bars import Floats
  CLOSING, ADJUSTED) = range(24)  # fmt: skip
 ACCOUNT_SLOTS = 24
 
-REQUESTS = PARTIAL_FILLS = ACTIONS = SLIPPAGE = CONVERSION = True
+REQUESTS = PARTIAL_FILLS = ACTIONS = SLIPPAGE = CONVERSION = FEE_RATES = True
 """Whether the decision answers with order requests, whether orders fill in parts (``fill.volume_share``), whether the
-instrument has corporate actions, whether fills slip or are at bid and ask, and whether the instrument is quoted in
-another currency than the account's. Where one of them is not so the compiler puts False, and all that it alone needs is
-left out of the machine code: also of the loops that use none of it, which it would crowd out of the registers."""
+instrument has corporate actions, whether fills slip or are at bid and ask, whether the instrument is quoted in another
+currency than the account's, and whether fees are charged in one. Where one of them is not so the compiler puts False,
+and all that it alone needs is left out of the machine code: also of the loops that use none of it, which it would crowd
+out of the registers."""
 
 (SIGNAL_FILL, LIMIT_FILL, STOP_FILL, TARGET_FILL, END_FILL, STOP_ENTRY_FILL, TRAIL_FILL, TIME_FILL, OPEN_FILL,
  CLOSE_FILL, REST_FILL, SPLIT, CASH_IN_LIEU, DIVIDEND) = range(14)  # fmt: skip
@@ -42,6 +43,7 @@ class BarArrays(NamedTuple):
 
     ``marks`` are the closes in the account's currency. ``rate_open`` and ``rate_close`` are the newest rates known when
     a bar opens and when it closes, in account currency per unit of quote currency; empty where both are the same.
+    ``fee_open`` and ``fee_close`` are the same of the currency of the fees.
     ``session_ends`` has for each bar the index of the last bar of its session; empty where no decision can ask for it.
     ``actions`` are the rows of :class:`~tradewright.backtest.corporate.CorporateActions`.
     """
@@ -56,6 +58,8 @@ class BarArrays(NamedTuple):
     marks: Floats
     rate_open: Floats
     rate_close: Floats
+    fee_open: Floats
+    fee_close: Floats
     session_ends: Floats
     actions: npt.NDArray[np.float64]
 
@@ -70,6 +74,13 @@ class FillLog(NamedTuple):
 def rate_at(rates: Floats, i: int) -> float:
     """The rate of bar ``i``; 1 in an account of one currency, which has no rates."""
     return float(rates[i]) if CONVERSION and len(rates) > 0 else 1.0
+
+
+def fees_at(market: BarArrays, rules: KernelParameters, i: int, late: bool) -> FeeTerms:
+    """The fees in the account's currency, at the rate known at the open of bar ``i``, or ``late`` at its close."""
+    if FEE_RATES and len(market.fee_open) > 0:
+        return exchanged(rules.fees, market.fee_close[i] if late else market.fee_open[i])
+    return rules.fees
 
 
 def half_spread(market: BarArrays, rules: KernelParameters, i: int) -> float:
@@ -97,27 +108,34 @@ def has_foreign(account: Floats) -> bool:
 
 
 def coverable_lots(
-    account: Floats, side: int, lots: float, unit_value: float, cash: float, maker: bool, rules: KernelParameters
+    account: Floats,
+    side: int,
+    lots: float,
+    unit_value: float,
+    cash: float,
+    maker: bool,
+    fees: FeeTerms,
+    rules: KernelParameters,
 ) -> float:
     """``lots`` reduced to what the account may trade (D16); all of them with ``allow_overdraft``.
 
     A purchase may not cost more than there is cash, a short sale (with its fee) not more than the equity, and a sale
-    whose fee eats more than cash and proceeds is not made. ``unit_value`` and ``cash`` are at the rate of the fill.
+    whose fee eats more than cash and proceeds is not made. All money is at the rates of the fill, ``fees`` too.
     """
     held = account[LOTS]
     if rules.allow_overdraft:
         return lots
     if side < 0 and held > 0.0:
         units = lots * rules.lot_size
-        kept = cash + units * unit_value - fee(units, abs(units * unit_value), maker, rules.fees)
+        kept = cash + units * unit_value - fee(units, abs(units * unit_value), maker, fees)
         return lots if kept >= 0.0 else 0.0
     money = cash if side > 0 else cash + 2.0 * held * rules.lot_size * unit_value
     units = lots * rules.lot_size
-    if unit_value > 0.0 and units * unit_value + fee(units, units * unit_value, maker, rules.fees) <= money:
+    if unit_value > 0.0 and units * unit_value + fee(units, units * unit_value, maker, fees) <= money:
         return lots
-    most = whole_lots(affordable_units(money, unit_value, maker, rules.fees), rules.lot_size)
+    most = whole_lots(affordable_units(money, unit_value, maker, fees), rules.lot_size)
     units = most * rules.lot_size
-    if most > 0.0 and units * unit_value + fee(units, units * unit_value, maker, rules.fees) > money:
+    if most > 0.0 and units * unit_value + fee(units, units * unit_value, maker, fees) > money:
         most -= 1.0
     return min(lots, most)
 
@@ -147,7 +165,8 @@ def execute(
     trade on; the recorded slippage is counted from the middle. What fills at the close is exchanged at the rate known
     then, everything else at the rate known at the open, since the moment of a fill inside the bar is not known.
     """
-    rate = rate_at(market.rate_close if fills_at_close(reason, rules) else market.rate_open, i)
+    late = fills_at_close(reason, rules)
+    rate, fees = rate_at(market.rate_close if late else market.rate_open, i), fees_at(market, rules, i, late)
     resting = reason in (LIMIT_FILL, TARGET_FILL)
     half = half_spread(market, rules, i)
     maker = resting and base != slipped(market.open[i], side, half)
@@ -158,12 +177,13 @@ def execute(
     if side * price > side * worst:
         price = worst
         bps = side * (price / base - 1.0) * 1e4
-    lots = coverable_lots(account, side, lots, price * rules.multiplier * rate, total_cash(account, rate), maker, rules)
+    cash, unit_value = total_cash(account, rate), price * rules.multiplier * rate
+    lots = coverable_lots(account, side, lots, unit_value, cash, maker, fees, rules)
     if lots <= 0.0:
         return
     units = lots * rules.lot_size
     value = units * price * rules.multiplier
-    cost = fee(units, abs(value * rate), maker, rules.fees)
+    cost = fee(units, abs(value * rate), maker, fees)
     is_long = account[LOTS] > 0.0 or (account[LOTS] == 0.0 and side > 0)
     if not CONVERSION or len(market.rate_open) == 0 or (is_long and rules.paid_in_full):
         account[CASH] -= side * value * rate + cost

@@ -30,6 +30,7 @@ from tradewright.backtest.spec import KernelParameters
 from tradewright.fills.slippage import SlippageTerms
 from tradewright.model.allocation import Allocate
 from tradewright.model.hashing import content_hash
+from tradewright.model.recursion import Step
 from tradewright.model.strategy import Action, GenerateSignal, OrderRequest, order
 
 Compiled = Callable[..., Any]
@@ -76,6 +77,7 @@ class Shape(NamedTuple):
     ACTIONS: bool = False
     SLIPPAGE: bool = False
     CONVERSION: bool = False
+    FEE_RATES: bool = False
 
 
 def shape_of(rules: KernelParameters, market: BarArrays) -> Shape:
@@ -86,6 +88,7 @@ def shape_of(rules: KernelParameters, market: BarArrays) -> Shape:
         ACTIONS=len(market.actions) > 0,
         SLIPPAGE=slips,
         CONVERSION=len(market.rate_open) > 0,
+        FEE_RATES=len(market.fee_open) > 0,
     )
 
 
@@ -132,9 +135,9 @@ def _simulator(generate_signal: GenerateSignal, features: int, params: int, shap
     return compiled
 
 
-def allocation_simulator(allocate: Allocate, *, actions: bool = False) -> Compiled:
+def allocation_simulator(allocate: Allocate, *, actions: bool = False, fee_rates: bool = False) -> Compiled:
     """:func:`~tradewright.backtest.panel.allocation_kernel.simulate_allocation` compiled for one allocation."""
-    return _allocation_simulator(allocate, Shape(ACTIONS=actions, SLIPPAGE=True, CONVERSION=True))
+    return _allocation_simulator(allocate, _panel_shape(actions, fee_rates))
 
 
 @functools.lru_cache(maxsize=256)
@@ -143,9 +146,15 @@ def _allocation_simulator(allocate: Allocate, shape: Shape) -> Compiled:
     return _entry(entry, place, code_digest(entry, place))
 
 
-def panel_simulator(generate_signal: GenerateSignal, features: int, *, actions: bool = False) -> Compiled:
+def panel_simulator(
+    generate_signal: GenerateSignal, features: int, *, actions: bool = False, fee_rates: bool = False
+) -> Compiled:
     """:func:`~tradewright.backtest.panel.decision_kernel.simulate_decisions` compiled for one strategy."""
-    return _panel_simulator(generate_signal, features, Shape(ACTIONS=actions, SLIPPAGE=True, CONVERSION=True))
+    return _panel_simulator(generate_signal, features, _panel_shape(actions, fee_rates))
+
+
+def _panel_shape(actions: bool, fee_rates: bool) -> Shape:
+    return Shape(ACTIONS=actions, SLIPPAGE=True, CONVERSION=True, FEE_RATES=fee_rates)
 
 
 @functools.lru_cache(maxsize=256)
@@ -172,6 +181,16 @@ def look_ahead_scanner(generate_signal: GenerateSignal, features: int, params: i
     place["truncated"] = _cutter(features)
     entry = _copy(plain(lookahead_scan.scan), place, {}, _checked_part)
     entry.__qualname__ = f"scan_{digest}_{features}_{params}"
+    compiled: Compiled = njit(entry, cache=True, **CHECKED_OPTIONS)
+    return compiled
+
+
+@functools.lru_cache(maxsize=256)
+def memory_loop(loop: Callable[..., None], step: Step, features: int, arguments: int) -> Compiled:
+    """A loop of :mod:`tradewright.backtest.remembered_scan` compiled for one step, with every index checked."""
+    place = {"step": step}
+    entry = _copy(plain(loop), place, {}, _checked_part)
+    entry.__qualname__ = f"{loop.__name__}_{_stamp(code_digest(loop, place))}_{features}_{arguments}"
     compiled: Compiled = njit(entry, cache=True, **CHECKED_OPTIONS)
     return compiled
 

@@ -109,9 +109,15 @@ def market_of(bars: Bars, spec: BacktestSpec, requests: bool) -> BarArrays:
     else:
         known.check(len(bars.ts))
         rates = bars.close * known.close, known.open, known.close
+    fees = spec.fee_conversion
+    if fees is None:
+        fee_rates = np.empty(0), np.empty(0)
+    else:
+        fees.check(len(bars.ts))
+        fee_rates = fees.open, fees.close
     ends = spec.sessions.last_bars(bars.ts) if requests else np.empty(0)
     actions = np.empty((0, 3)) if spec.actions is None else spec.actions.rows
-    return BarArrays(*map(contiguous, (*bars[1:], volatility, *rates, ends, actions)))
+    return BarArrays(*map(contiguous, (*bars[1:], volatility, *rates, *fee_rates, ends, actions)))
 
 
 def workspace_of(rules: KernelParameters) -> Workspace:

@@ -25,6 +25,7 @@ from tradewright.backtest.account import (
     WORKING,
     BarArrays,
     FillLog,
+    fees_at,
     has_foreign,
     rate_at,
     total_cash,
@@ -153,7 +154,9 @@ def submit_target(
     pending[WEIGHT] = weight
     rate = rate_at(market.rate_close, i)
     equity = total_cash(account, rate) + account[LOTS] * (rules.lot_size * rules.multiplier) * market.marks[i]
-    pending[WANTED] = sized_at_decision(request, weight, equity, market.close[i], rate, rules)
+    pending[WANTED] = sized_at_decision(
+        request, weight, equity, market.close[i], rate, fees_at(market, rules, i, True), rules
+    )
     pending[TARGET_LIMIT] = request.limit
     pending[TARGET_STOP] = request.stop
     pending[TARGET_TAKE_PROFIT] = request.take_profit

@@ -40,6 +40,7 @@ from tradewright.backtest.lookahead_scan import (
     WHOLE,
     Place,
 )
+from tradewright.backtest.remembered_columns import foreknown
 from tradewright.backtest.strategy_errors import (
     beyond_limits,
     features_of,
@@ -51,6 +52,7 @@ from tradewright.indicators.registry import columns
 from tradewright.model.allocation import Allocation
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Floats
+from tradewright.model.recursion import RECURSIONS
 from tradewright.model.secondary import SecondarySeries
 from tradewright.model.strategy import Action, OrderRequest, Strategy
 from tradewright.store.dataset import bars_hash
@@ -153,6 +155,9 @@ def feature_findings(
                 bar = int(np.argmin(equal))
                 name = feature.label if feature.source else f"{feature.indicator}{feature.arguments}"
                 yield LookAhead(bar, name, float(all_values[bar]), float(values[bar]))
+    if any(each.indicator in RECURSIONS for each in features):
+        for made in foreknown(features, bars, secondary):
+            yield LookAhead(made.bar, made.feature.label, made.known, made.cut, invented=True, place=made.place)
 
 
 def _decisions(strategy: Strategy, bars: Bars, secondary: SecondarySeries | None) -> Iterator[LookAhead]:

@@ -25,6 +25,7 @@ from tradewright.backtest.account import (
     WORKING,
     BarArrays,
     FillLog,
+    fees_at,
     fill_part,
     half_spread,
     is_closing,
@@ -35,6 +36,7 @@ from tradewright.backtest.account import (
 from tradewright.backtest.exits import clear_exits, match_exits, start_trail, trail_distance
 from tradewright.backtest.sizing import MAX, sized_units, whole_lots
 from tradewright.backtest.spec import KernelParameters
+from tradewright.fills.costs import FeeTerms
 from tradewright.fills.rules import limit_fill, market_fill, stop_fill, stop_limit_fill
 from tradewright.fills.slippage import slipped
 from tradewright.model.bars import Floats
@@ -48,7 +50,13 @@ those that four numbers do not have, nothing is kept or read where no request is
 
 
 def sized_at_decision(
-    request: OrderRequest, weight: float, equity: float, close: float, rate: float, rules: KernelParameters
+    request: OrderRequest,
+    weight: float,
+    equity: float,
+    close: float,
+    rate: float,
+    fees: FeeTerms,
+    rules: KernelParameters,
 ) -> float:
     """The units (>= 0) of a target, sized on the price that it enters at: its limit, its trigger or else the close.
 
@@ -62,7 +70,7 @@ def sized_at_decision(
     distance = trail_distance(request.trail, request.trail_percent, price)
     if distance == distance and not abs(price - stop) <= distance:
         stop = price - distance if weight > 0.0 else price + distance
-    return sized_units(abs(weight), equity, price, stop, rules.multiplier * rate, rules.sizing, rules.fees)
+    return sized_units(abs(weight), equity, price, stop, rules.multiplier * rate, rules.sizing, fees)
 
 
 def entry_price(limit: float, trigger: float, otherwise: float) -> float:
@@ -88,7 +96,8 @@ def sized_at_fill(
     price = slipped(base, side, market_slippage(market, rules, i, 0.0))
     rate = rate_at(market.rate_close if late else market.rate_open, i)
     equity = total_cash(account, rate) + account[LOTS] * rules.lot_size * price * rules.multiplier * rate
-    return sized_units(abs(weight), equity, price, price, rules.multiplier * rate, rules.sizing, rules.fees)
+    fees = fees_at(market, rules, i, late)
+    return sized_units(abs(weight), equity, price, price, rules.multiplier * rate, rules.sizing, fees)
 
 
 def apply_target(

@@ -14,8 +14,9 @@ from tradewright.backtest.kernel import Matrix
 from tradewright.backtest.result import TOTALS
 from tradewright.backtest.set_returns import fills_of_set
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.backtest.sweep import Compute, PreparedSweep, Progress, computed, prepare
+from tradewright.backtest.sweep import ALONE, PreparedSweep, Progress, computed, prepare
 from tradewright.backtest.sweep_plan import sweep_plan
+from tradewright.backtest.workers import Compute, Workers
 from tradewright.model.bars import Bars, Floats, Times
 from tradewright.model.strategy import Strategy
 
@@ -84,7 +85,7 @@ def pooled_sweep(
     strategies: Sequence[Strategy],
     accounts: Accounts,
     *,
-    threads: int = 1,
+    workers: Workers = ALONE,
     progress: Progress | None = None,
     kept: Path | None = None,
 ) -> npt.NDArray[np.void]:
@@ -103,7 +104,7 @@ def pooled_sweep(
         return lambda block: _rows(pooled, block, cash)
 
     plan, slots = sweep_plan(strategies, _longest(accounts), len(accounts)), TOTALS.itemsize // 8
-    rows = computed(strategies, plan, slots, prepared, threads=threads, progress=progress, kept=kept)
+    rows = computed(strategies, plan, slots, prepared, workers=workers, progress=progress, kept=kept)
     found: npt.NDArray[np.void] = rows.view(TOTALS)[:, 0]
     return found
 
@@ -114,7 +115,7 @@ def pooled_returns(
     of_curve: Callable[[PooledCurve], Floats],
     periods: int,
     *,
-    threads: int = 1,
+    workers: Workers = ALONE,
 ) -> Matrix:
     """What ``of_curve`` makes of the curve of each set, ``periods`` numbers: periods x sets."""
 
@@ -123,7 +124,7 @@ def pooled_returns(
         return lambda block: np.array([of_curve(pooled_curve(pooled, row)) for row in range(block.start, block.stop)])
 
     plan = sweep_plan(strategies, _longest(accounts), len(accounts))
-    return computed(strategies, plan, periods, prepared, threads=threads, progress=None, kept=None).T
+    return computed(strategies, plan, periods, prepared, workers=workers, progress=None, kept=None).T
 
 
 def _longest(accounts: Accounts) -> int:

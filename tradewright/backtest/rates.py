@@ -68,7 +68,17 @@ class Conversion:
     def stated(self) -> str:
         """The conversion in words."""
         kind = "purchases paid in full" if self.paid_in_full else "differences settled"
-        return f"{self.quote} to {self.account} by {self.origin}, {kind}"
+        return f"{self.exchange}, {kind}"
+
+    @property
+    def exchange(self) -> str:
+        """The two currencies and where the rates come from, in words."""
+        return f"{self.pair} by {self.origin}"
+
+    @property
+    def pair(self) -> str:
+        """The two currencies in words."""
+        return f"{self.quote} to {self.account}"
 
 
 def conversion(

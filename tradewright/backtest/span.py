@@ -14,12 +14,13 @@ from tradewright.model.strategy import Strategy
 
 def span_spec(spec: BacktestSpec, start: int, stop: int) -> BacktestSpec:
     """The terms of a run on the first ``stop`` bars that begins at bar ``start`` and closes what is open at its end."""
-    rates, secondary = spec.conversion, spec.secondary
+    rates, fees, secondary = spec.conversion, spec.fee_conversion, spec.secondary
     return replace(
         spec,
         first_bar=start,
         close_at_end=True,
         conversion=None if rates is None else rates.head(stop),
+        fee_conversion=None if fees is None else fees.head(stop),
         secondary=None if secondary is None else secondary.head(stop),
         actions=None if spec.actions is None else spec.actions.head(stop),
     )

@@ -77,7 +77,7 @@ class BacktestSpec:
     """The terms of a backtest: fills, costs, sizing.
 
     Args:
-        cash: what the account starts with, in its currency, as all costs are.
+        cash: what the account starts with, in its currency.
         fill_market: where market orders fill: the open (default) or the close of the bar that they reach, or at bid and
             ask of the close before it (``quote_close``, bars of quotes alone): with a delay of 1 those of the deciding
             bar itself.
@@ -96,6 +96,7 @@ class BacktestSpec:
         lot_size: the smallest quantity step in units; quantities are whole multiples of it.
         multiplier: money per unit and price point, in the quote currency.
         conversion: the rates of an instrument quoted in another currency than the account's; they belong to the bars.
+        fee_conversion: the same of the currency of the costs, where that is another one than the account's.
         currency: the account's; empty where it was not told.
         sessions: of the bars; an entry that is good for the day works until theirs ends.
         quoted_spread: None for bars of trades. For bars of quotes, which hold middle prices, the basis points that
@@ -125,6 +126,7 @@ class BacktestSpec:
     lot_size: float = 1.0
     multiplier: float = 1.0
     conversion: Conversion | None = None
+    fee_conversion: Conversion | None = None
     currency: str = ""
     sessions: Sessions = UTC_DAYS
     quoted_spread: float | None = None
@@ -152,6 +154,11 @@ class BacktestSpec:
     def _check(self, name: str, needed: str, holds: bool) -> None:
         if not holds:
             raise ConfigError(f"{name} = {getattr(self, name)}", where="backtest", remedy=f"it must be {needed}")
+
+    @property
+    def conversions(self) -> tuple[Conversion, ...]:
+        """The rates that it uses: those of the instrument, then those of the costs."""
+        return tuple(known for known in (self.conversion, self.fee_conversion) if known is not None)
 
     def rules(self) -> KernelParameters:
         """The form that kernels take.

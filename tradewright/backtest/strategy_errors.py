@@ -260,7 +260,7 @@ def _uncompilable(strategy: Strategy | Allocation, error: Exception) -> Strategy
             check_compiles(cast("Strategy", strategy))  # by itself its place is told better than from within the kernel
         except StrategyError as better:
             return better
-    meaning = _meaning(text)
+    meaning = compiler_words(text)
     if missing := re.match(r"the name '(\w+)'", meaning):
         named = (each for each in dis.get_instructions(code) if each.argval == missing[1])
         lines = [each.positions.lineno for each in named if each.positions and each.positions.lineno][:1] or lines
@@ -268,7 +268,9 @@ def _uncompilable(strategy: Strategy | Allocation, error: Exception) -> Strategy
     return strategy_error(strategy, f"it cannot be compiled: {meaning}", remedy, line=lines[-1] if lines else 0)
 
 
-def _meaning(text: str) -> str:
+def compiler_words(told: str) -> str:
+    """An error of the compiler in words of an author."""
+    text = _COLOUR.sub("", told)
     for pattern, words in _MEANINGS:
         if found := re.search(pattern, text):
             return words.format(*found.groups()).replace("none", "None (no return)")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from tradewright.backtest.result import FILL, TOTALS, TRADE, totals_of
 from tradewright.backtest.spec import BacktestSpec, KernelParameters
 from tradewright.backtest.strategy_errors import features_of, located_errors
 from tradewright.backtest.sweep_plan import SweepPlan, sweep_plan
+from tradewright.backtest.workers import Compute, Prepare, Threads, Work, Workers
 from tradewright.indicators.registry import column
 from tradewright.model.bars import Bars
 from tradewright.model.errors import ConfigError
@@ -27,8 +27,10 @@ from tradewright.store.kept_rows import KeptRows
 
 Progress = Callable[[int, int], None]
 """Called with (sets done, sets in all) after each block."""
-Compute = Callable[[slice], Matrix]
-"""Computes the rows of a slice of the sets that are prepared."""
+
+
+ALONE = Threads(1)
+"""One thread."""
 
 
 class PreparedSweep(NamedTuple):
@@ -58,11 +60,11 @@ def sweep(
     bars: Bars,
     spec: BacktestSpec,
     *,
-    threads: int = 1,
+    workers: Workers = ALONE,
     progress: Progress | None = None,
     kept: Path | None = None,
 ) -> npt.NDArray[np.void]:
-    """The totals of every strategy, in their order; equal to those of single runs, whatever the number of threads.
+    """The totals of every strategy, in their order; equal to those of single runs, whoever computes them.
 
     Memory: the columns of one part of the plan, and one small row per set; no equity curve is kept. Without strategies
     the answer is empty.
@@ -71,7 +73,7 @@ def sweep(
         kept: the file that keeps rows while the sweep runs; see :func:`computed`.
 
     Raises:
-        ConfigError: strategies of different kinds, or fewer than one thread.
+        ConfigError: strategies of different kinds, or no worker.
         DataError, StrategyError: as for a single run.
         StoreError: the file cannot be written.
     """
@@ -83,7 +85,7 @@ def sweep(
         return lambda block: _block(sets, block)
 
     plan = sweep_plan(strategies, len(bars.ts))
-    rows = computed(strategies, plan, SUMMARY_SLOTS, prepared, threads=threads, progress=progress, kept=kept)
+    rows = computed(strategies, plan, SUMMARY_SLOTS, prepared, workers=workers, progress=progress, kept=kept)
     return totals_of(rows, spec.rules().cash, len(bars.ts) - spec.rules().first_bar)
 
 
@@ -91,9 +93,9 @@ def computed(
     strategies: Sequence[Strategy],
     plan: SweepPlan,
     slots: int,
-    prepare_part: Callable[[Sequence[Strategy]], Compute],
+    prepare_part: Prepare,
     *,
-    threads: int,
+    workers: Workers,
     progress: Progress | None,
     kept: Path | None,
 ) -> Matrix:
@@ -105,30 +107,32 @@ def computed(
         kept: the file that keeps rows while they are computed, so that a call that is stopped goes on where it was. Its
             name must tell everything that the rows depend on. It is gone at the end.
     """
-    if threads < 1:
-        raise ConfigError(f"threads = {threads}", where="sweep", remedy="at least one is needed")
     held = None if kept is None else KeptRows(kept, (len(strategies), slots), plan.blocks)
     rows = np.empty((len(strategies), slots)) if held is None else held.rows
-    with ThreadPoolExecutor(threads) as pool, located_errors(strategies[0]):
-        for part in plan.parts:
-            missing = {block.start for block in part.blocks if held is None or not held.has(block.start)}
-            compute = prepare_part(plan.chosen(strategies, part.sets)) if missing else None
-
-            def filled(block: slice, compute: Compute | None = compute, first: int = part.sets.start) -> slice:
-                if compute is not None and block.start in missing:  # noqa: B023
-                    rows[block] = compute(slice(block.start - first, block.stop - first))
-                    if held is not None:
-                        held.keep(block.start)
-                return block
-
-            for block in pool.map(filled, part.blocks):
-                if progress is not None:
-                    progress(block.stop, len(strategies))
+    missing = [block for block in plan.blocks if held is None or not held.has(block.start)]
+    done = len(strategies) - sum(block.stop - block.start for block in missing)
+    with located_errors(strategies[0]):
+        for block, found in workers.rows(_work(strategies, plan, missing), prepare_part):
+            rows[block] = found
+            if held is not None:
+                held.keep(block.start)
+            done += len(found)
+            if progress is not None:
+                progress(done, len(strategies))
     ordered = np.empty_like(rows, subok=False)
     ordered[plan.order] = rows
     if held is not None:
         held.remove()
     return ordered
+
+
+def _work(strategies: Sequence[Strategy], plan: SweepPlan, missing: Sequence[slice]) -> Iterator[Work]:
+    """The blocks that are missing, by the parts whose sets are prepared together."""
+    starts = {block.start for block in missing}
+    for part in plan.parts:
+        first = part.sets.start
+        if blocks := [slice(each.start - first, each.stop - first) for each in part.blocks if each.start in starts]:
+            yield Work(plan.chosen(strategies, part.sets), blocks, first)
 
 
 def prepare(strategies: Sequence[Strategy], bars: Bars, spec: BacktestSpec) -> PreparedSweep:

@@ -8,12 +8,13 @@ adjustment for splits leaves the rest of them as they are; other prices or anoth
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
-from tradewright.model.bars import Bars
+from tradewright.model.bars import Bars, Floats, Times
 
 Sketch = npt.NDArray[np.uint64]
 
@@ -34,6 +35,25 @@ def sketch_of(tables: Iterable[Bars]) -> Sketch:
     if not found:
         return np.empty(0, np.uint64)
     return np.unique(np.concatenate(found))[:SIZE]
+
+
+def sketch_of_rates(series: Iterable[tuple[str, Times, Floats]]) -> Sketch:
+    """The sketch of exchange rates; empty where there are none.
+
+    Args:
+        series: of each the two currencies, the bars that were converted, and the rate at the close of each bar.
+    """
+    found = []
+    for pair, ts, rates in series:
+        steps = np.rint(np.log(rates) * 10.0**DIGITS).astype(np.int64)
+        salt = np.uint64(int(hashlib.sha256(pair.encode()).hexdigest()[:16], 16))
+        found.append(mixed(mixed(ts.astype(np.uint64) ^ salt) ^ steps.view(np.uint64)))
+    return np.unique(np.concatenate(found))[:SIZE] if found else np.empty(0, np.uint64)
+
+
+def share_rates(one: Sketch, other: Sketch) -> bool:
+    """Whether two sketches are of the same exchange rates; without any, they are only where neither has one."""
+    return share_bars(one, other) or len(one) == len(other) == 0
 
 
 def share_bars(one: Sketch, other: Sketch) -> bool:

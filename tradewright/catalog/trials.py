@@ -11,14 +11,16 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
-from tradewright.catalog.data_sketch import Sketch, share_bars
+from tradewright.catalog.data_sketch import Sketch, share_bars, share_rates
 from tradewright.evaluation.trial_count import TrialCount
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import FrozenModel, Instant, Name
@@ -40,14 +42,34 @@ class TrialSource(StrEnum):
     WALK_FORWARD = "walkforward"
 
 
+class RatesUsed(FrozenModel):
+    """Exchange rates that an evaluation converted with.
+
+    Args:
+        instrument: on whose bars.
+        use: ``prices`` for the currency of the instrument, ``fees`` for that of the fees.
+        source, target: the currencies: units of the second per unit of the first.
+        origin: the file or the bars that they came from, in words.
+        fingerprint: the hash of the rates at those bars. It tells them also where the file was replaced since.
+    """
+
+    instrument: Name
+    use: Literal["prices", "fees"]
+    source: str
+    target: str
+    origin: str
+    fingerprint: str
+
+
 class EvaluationFacts(FrozenModel):
     """What was evaluated: the strategy, the bars and the settings.
 
     Args:
         code: the identity of the strategy's code.
-        data_hash: of the bars.
+        data_hash: of the bars, and of the exchange rates where there are any.
         settings_hash: of all settings in force.
         first, last: the starts of the first and the last bar, nanoseconds UTC.
+        rates: the exchange rates; none in an account of one currency, and in lines of before they were recorded.
     """
 
     source: TrialSource
@@ -59,6 +81,7 @@ class EvaluationFacts(FrozenModel):
     settings_hash: str
     first: int
     last: int
+    rates: tuple[RatesUsed, ...] = Field(default=(), exclude_if=lambda rates: not rates)
 
 
 class TrialLine(FrozenModel):
@@ -68,11 +91,12 @@ class TrialLine(FrozenModel):
         number: its place, from 1.
         sketch: of its bars, in hexadecimal.
         trials: how many sets it evaluated.
-        added: how many of them had not been evaluated on these bars before.
+        added: how many of them had not been evaluated on these bars, at these exchange rates, before.
         effective: how many independent trials those count for.
         overfitting: the probability of backtest overfitting over its sets, None where it was not computed.
         rows: the sets, in hexadecimal; empty where they have a file of their own.
         rows_hash: the SHA-256 of the sets.
+        rates: the sketch of its exchange rates, in hexadecimal; empty without any.
     """
 
     number: int
@@ -85,6 +109,7 @@ class TrialLine(FrozenModel):
     overfitting: float | None
     rows: str
     rows_hash: str
+    rates: str = Field(default="", exclude_if=lambda rates: not rates)
 
 
 @dataclass(frozen=True)
@@ -99,6 +124,7 @@ class Evaluation:
         overfitting: as for :class:`TrialLine`.
         searched: whether a search chose each set by the results of others. Its best is as lucky as the best of all sets
             that it could choose, so ``effective`` is the number of those and may exceed that of the sets.
+        rates: the sketch of the exchange rates; a set on others is another trial on the same bars.
     """
 
     facts: EvaluationFacts
@@ -108,6 +134,7 @@ class Evaluation:
     effective: float = 1.0
     overfitting: float | None = None
     searched: bool = False
+    rates: Sketch = field(default_factory=lambda: np.empty(0, np.uint64))
 
 
 class Trials:
@@ -163,7 +190,8 @@ class Trials:
 
     def _new_line(self, done: Evaluation, at: Instant, lines: Sequence[TrialLine]) -> TrialLine:
         """The line of an evaluation after all others."""
-        known = [self._rows(line)["key"] for line in _family(done.facts, done.sketch, lines)]
+        family = _family(done.facts, done.sketch, lines)
+        known = [self._rows(line)["key"] for line in family if share_rates(_numbers(line.rates), done.rates)]
         keys = np.unique(done.rows["key"])
         before = np.concatenate(known) if known else np.empty(0, np.uint64)
         added = int(np.count_nonzero(np.isin(keys, before, invert=True)))
@@ -274,6 +302,7 @@ def _line(number: int, done: Evaluation, at: Instant, added: int, distinct: int)
         overfitting=done.overfitting,
         rows=plain.hex() if len(done.rows) == 1 else "",
         rows_hash=hashlib.sha256(plain).hexdigest(),
+        rates=done.rates.tobytes().hex(),
     )
 
 
@@ -300,4 +329,8 @@ def _hash(previous: str, document: bytes) -> str:
 
 
 def _sketch(line: TrialLine) -> Sketch:
-    return np.frombuffer(bytes.fromhex(line.sketch), np.uint64)
+    return _numbers(line.sketch)
+
+
+def _numbers(sketch: str) -> Sketch:
+    return np.frombuffer(bytes.fromhex(sketch), np.uint64)

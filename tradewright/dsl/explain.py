@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 
 from tradewright.dsl.allocation import EQUAL, AllocationForm
 from tradewright.dsl.allocation_lowering import lower_allocation
 from tradewright.dsl.document import RuleAction, StrategyDocument
-from tradewright.dsl.functions import CLOCKS, OPENINGS, SESSIONS
+from tradewright.dsl.functions import CLOCKS, OPENINGS, PIVOTS, SESSIONS
 from tradewright.dsl.grammar import Syntax, parse
 from tradewright.dsl.lowering import lower
 from tradewright.dsl.program import Program
-from tradewright.dsl.reach import first_bars, reaches
+from tradewright.dsl.reach import DECIDED, Series, reaches
 from tradewright.dsl.reading import EXITS
 from tradewright.dsl.terms import Op
 from tradewright.model.allocation import Rebalance
@@ -20,7 +21,7 @@ from tradewright.model.base import FrozenModel
 
 _PLACES = {
     "asia": "the session of Asia", "london": "the session of London", "new_york": "the session of New York",
-    "rth": "regular trading hours in New York", "utc": "the day in UTC",
+    "rth": "regular trading hours in New York", "utc": "the day in UTC", "session": "its own session",
 }  # fmt: skip
 _PHRASES = {
     "ma": "the mean of {0} over {1} bars", "sma": "the mean of {0} over {1} bars",
@@ -46,6 +47,8 @@ _PHRASES = {
     **{f"minute_of_day_{place}": f"the minute of the day in {shown}" for place, shown in CLOCKS.items()},
     **{f"opening_high_{name}": f"the high of the first {{0}} minutes of {_PLACES[name]}" for name in OPENINGS},
     **{f"opening_low_{name}": f"the low of the first {{0}} minutes of {_PLACES[name]}" for name in OPENINGS},
+    "vwap_session": "the mean price by volume since its session began",
+    **{f"{level}_session": f"the {shown} of its session before" for level, shown in PIVOTS.items()},
 }  # fmt: skip
 """Function -> its words; a test keeps it complete."""
 
@@ -104,24 +107,46 @@ class Explanation(FrozenModel):
         ]
 
 
-def explain(document: StrategyDocument, program: Program) -> Explanation:
-    """A document that was found right, in words, under the values of its parameters."""
+def explain(document: StrategyDocument, program: Program, least_confidence: Decimal | None = None) -> Explanation:
+    """A document that was found right, in words, under the values of its parameters.
+
+    Args:
+        least_confidence: below it the policy sends an entry to a person; None where that is not known.
+    """
     values = document.values()
     shared = program.allocation
     lowered = lower(program) if shared is None else lower_allocation(program, shared)
     features = lowered.features(values)
-    bars = first_bars(values, *(term for _, term in program.roots()))
+    needed = program.needed_bars(values)
     on = f"bars of {document.timeframe}" if document.timeframe else "the bars of the universe's timeframe"
     return Explanation(
         title=f"{document.name} ({document.id})",
         does=_does(document, values) if document.allocate is None else _shares(document.allocate, values),
-        needs=(f"It decides on {on}, and needs {bars} of them before all its values are known.",
+        needs=(f"It decides on {on}, and needs {needed.pop(DECIDED)} of them before all its values are known.",
+               *(f"It needs {bars} bars of {_named(series)}." for series, bars in needed.items()),
                f"It reads {', '.join(dict.fromkeys(feature.label for feature in features))}."),
-        trades=_trades(program, values) if shared is None else _SHARING,
+        trades=_SHARING if shared else (*_trades(program, values), *_reviewed(document, program, least_confidence)),
         risks=_risks(document, values) if shared is None else _SHARED_RISKS,
         proof=_proof(program, values),
         hash=program.hash,
     )  # fmt: skip
+
+
+def _named(series: Series) -> str:
+    of, on = series
+    return f"{of or 'the same instrument'}{f' on {on}' if on else ''}"
+
+
+def _reviewed(document: StrategyDocument, program: Program, least: Decimal | None) -> tuple[str, ...]:
+    """Whether the policy asks a person for its confidence alone; nothing of what is not traded."""
+    if program.needs_requests:
+        return ()
+    own, name = f"Its confidence is {document.confidence:g}", "policy.min_confidence"
+    if least is None:
+        return (f"{own}; below {name} each of its entries waits for a person (REVIEW).",)
+    if Decimal(repr(document.confidence)) < least:
+        return (f"{own}, below {name} = {least:g}: each of its entries waits for a person (REVIEW); exits do not.",)
+    return (f"{own}, not below {name} = {least:g}: for its confidence no entry waits for a person.",)
 
 
 _PERIODS = {

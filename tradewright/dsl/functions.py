@@ -85,8 +85,15 @@ SESSIONS = ("asia", "london", "new_york", "rth")
 CLOCKS = {"asia": "Tokyo", "london": "London", "new_york": "New York", "utc": "UTC"}
 """Whose wall clock tells the weekday and the time of day."""
 
-OPENINGS = (*SESSIONS, "utc")
-"""Sessions whose first minutes have a high and a low; ``utc`` is the day in UTC."""
+OPENINGS = (*SESSIONS, "utc", "session")
+"""Sessions whose first minutes have a high and a low; ``utc`` is the day in UTC, ``session`` that of the instrument."""
+
+PIVOTS = {
+    "pivot": "pivot point", "pivot_r1": "first resistance", "pivot_s1": "first support",
+    "pivot_r2": "second resistance", "pivot_s2": "second support", "pivot_r3": "third resistance",
+    "pivot_s3": "third support",
+}  # fmt: skip
+"""The levels of the session before, by their names in words."""
 
 _ALL: Reach = lambda _: math.inf  # noqa: E731 - a table of short functions
 
@@ -100,6 +107,7 @@ REACH: dict[str, Reach] = {
     **dict.fromkeys((f"session_{name}" for name in SESSIONS), lambda _: 0.0),
     **dict.fromkeys((f"{word}_{place}" for word in ("weekday", "minute_of_day") for place in CLOCKS), lambda _: 0.0),
     **dict.fromkeys((f"opening_{line}_{name}" for line in ("high", "low") for name in OPENINGS), _ALL),
+    **dict.fromkeys((f"{name}_session" for name in ("vwap", *PIVOTS)), _ALL),
     **dict.fromkeys(("sma", "bbands_upper", "bbands_middle", "bbands_lower", "stddev", "zscore", "slope"), _window),
     **dict.fromkeys(("highest", "lowest", "donchian_upper", "donchian_lower"), _window),
     **dict.fromkeys(("roc", "rolling_vol"), lambda arguments: arguments[0]),
@@ -257,6 +265,17 @@ FUNCTIONS: Mapping[str, Function] = {
         )
         for line, most in (("high", "highest high"), ("low", "lowest low"))
         for name in OPENINGS
+    },
+    "vwap_session": _numeric(
+        (), Unit.PRICE, _of_bars("vwap_session"),
+        "The mean by volume of the prices since the instrument's newest session began.", 0,
+    ),
+    **{
+        f"{level}_session": _numeric(
+            (), Unit.PRICE, _of_bars(f"{level}_session"),
+            f"The {shown} of the instrument's session before the newest one.",
+        )
+        for level, shown in PIVOTS.items()
     },
 }  # fmt: skip
 """Name -> function. Anything else is refused."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tradewright.dsl.document import VERSION, Bounds
+from tradewright.dsl.reach import Series, needed_bars
 from tradewright.dsl.terms import FALSE, TRUE, Op, Term, joined, lagged, number, parameter, rolling, walk
 from tradewright.model.allocation import Rebalance
 from tradewright.model.hashing import content_hash
@@ -103,6 +104,13 @@ class Program:
         yield from ((name, term) for name, term in prices.items() if term is not None)
         if (quiet := self.cooldown()) is not None:
             yield "cooldown", quiet
+
+    def needed_bars(self, values: Mapping[str, float]) -> dict[Series, int]:
+        """By series, how many bars must be there before all values can be known, under these values of the parameters.
+
+        ``cooldown_bars`` needs none: before the first bar no entry was asked for.
+        """
+        return needed_bars(values, *(term for name, term in self.roots() if name != "cooldown"))
 
     def cooldown(self) -> Term | None:
         """How many bars before this one an entry was last asked for, among ``cooldown_bars``; None without any."""

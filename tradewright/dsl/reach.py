@@ -52,19 +52,40 @@ def valued(term: Term, values: Mapping[str, float]) -> float:
     return values[str(term.words[0])] if term.op is Op.PARAMETER else float(term.words[0])
 
 
+Series = tuple[str, str]
+"""An instrument and a timeframe; both are empty for the bars that are decided on."""
+
+DECIDED: Series = ("", "")
+
+
 def first_bars(values: Mapping[str, float], *terms: Term) -> int:
-    """The most bars that any window of some terms spans, and so how many bars must be there; 1 for none.
+    """The bars of any one series that must be there before all values of some terms can be known; 1 for none.
 
     An exponential mean counts with its own length.
     """
-    least = 1.0
+    return max(needed_bars(values, *terms).values())
+
+
+def needed_bars(values: Mapping[str, float], *terms: Term) -> dict[Series, int]:
+    """By series, how many of its bars must be there before all values of some terms can be known.
+
+    A window over an expression begins with the first value of that. Lags and windows of what is read on another series
+    are counted in the bars that are decided on.
+    """
+    known, most = dict[Term, float](), {DECIDED: 1.0}
     for term in walk(*terms):
+        below = max((known[each] for each in term.args), default=1.0)
         if term.op is Op.COLUMN:
-            lag = sum(valued(each, values) for each in term.lags)
-            least = max(least, lag + _known_from(term, values))
-    rolled = reaches(values, *terms)
-    finite = [rolled[term].back + 1 for term in rolled if math.isfinite(rolled[term].back)]
-    return int(max([least, *finite]))
+            series = (str(term.words[1]), str(term.words[2]))
+            own, lag = _known_from(term, values), sum(valued(each, values) for each in term.lags)
+            most[series] = max(most.get(series, 1.0), own)
+            known[term] = lag + (own if series == DECIDED else 1.0)
+        elif term.op in ROLLING:
+            known[term] = known[term.args[0]] + valued(term.args[1], values) - 1
+        else:
+            known[term] = below
+        most[DECIDED] = max(most[DECIDED], known[term])
+    return {series: int(bars) for series, bars in most.items()}
 
 
 def _known_from(term: Term, values: Mapping[str, float]) -> float:
@@ -83,8 +104,10 @@ def _known_from(term: Term, values: Mapping[str, float]) -> float:
             return arguments[0] + 1
         case "adx":
             return 2 * arguments[0]
-        case _ if name.startswith("opening_"):  # of minutes, not of bars
+        case _ if name.startswith(("opening_", "vwap_")):  # of minutes, or of a session so far, not of bars
             return 1.0
+        case _ if name.startswith("pivot"):  # of the session before
+            return 2.0
     return arguments[0]
 
 

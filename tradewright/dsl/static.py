@@ -7,22 +7,14 @@ from collections.abc import Iterator, Mapping
 from tradewright.dsl.allocation_checks import allocation_problems
 from tradewright.dsl.constant import constancy, parts, reason
 from tradewright.dsl.document import RuleAction
+from tradewright.dsl.effort import effort_problems
 from tradewright.dsl.meaning import Reader
 from tradewright.dsl.problem import Hint, Problem, Severity
 from tradewright.dsl.program import AllocationTerms, Program
-from tradewright.dsl.reach import Range, first_bars, ranged, values_read
+from tradewright.dsl.reach import Range, first_bars, ranged
 from tradewright.dsl.reading import PRICES, DocumentReading
 from tradewright.dsl.terms import FALSE, ROLLING, Op, Term, walk
 from tradewright.dsl.time_checks import time_problems
-
-MOST_VALUES = 200_000
-"""Values that all expressions together may compute in one bar: some ten thousandths of a second."""
-
-MOST_TERMS = 4_000
-"""Terms of all expressions together: a thousand of them take the compiler half a minute."""
-
-MOST_COLUMNS, MOST_WINDOWS = 200, 60
-"""Different series and indicators, and windows over expressions; each of the two takes the compiler forty seconds."""
 
 _OTHER = {RuleAction.BUY: RuleAction.SELL, RuleAction.SELL: RuleAction.BUY}
 _ENTRIES = frozenset(_OTHER)
@@ -36,11 +28,15 @@ def examine(reading: DocumentReading, program: Program, bars: int | None) -> lis
     """
     if program.allocation is not None:
         shared = list(_allocation(reading, program, program.allocation))
-        shared += [*_effort(reading, program), *time_problems(reading, program)]
+        shared += [*effort_problems(reading, program), *time_problems(reading, program)]
         return [*shared, *_windows(reading), *_length(reading, bars)]
     found = [*_entries_and_exits(reading, program), *_prices(reading), *_bounded_risk(reading, program)]
     found += [*_said_twice(reading, program), *_constant(reading, program), *_contradictions(reading)]
-    found += [*_effort(reading, program), *_backtested_alone(reading, program), *time_problems(reading, program)]
+    found += [
+        *effort_problems(reading, program),
+        *_backtested_alone(reading, program),
+        *time_problems(reading, program),
+    ]
     return [*found, *_windows(reading), *_distances(reading, program), *_length(reading, bars)]
 
 
@@ -184,40 +180,6 @@ def _windows(reading: DocumentReading) -> Iterator[Problem]:
             if each.op in ROLLING and not any(inner.op is Op.COLUMN for inner in walk(each.args[0])):
                 yield reading.problem("a window over what never changes", path, Hint(text="leave the window out"))
                 break
-
-
-def _effort(reading: DocumentReading, program: Program) -> Iterator[Problem]:
-    """More terms than a compiler takes, and windows within windows, of which one bar would take seconds."""
-    document = reading.document
-    tried = {name: max(map(float, values)) for name, values in document.grid.items()}
-    most = {name: max(value, tried.get(name, value)) for name, value in document.values().items()}
-    quiet, terms = program.cooldown(), list(walk(*(term for _, term in program.roots())))
-    counts = {
-        "terms": (len(terms), MOST_TERMS),
-        "different series and indicators": (
-            len({_plain(each) for each in terms if each.op is Op.COLUMN}),
-            MOST_COLUMNS,
-        ),
-        "different windows over expressions": (sum(each.op in ROLLING for each in terms), MOST_WINDOWS),
-    }
-    for kind, (count, allowed) in counts.items():
-        if count > allowed:
-            told = f"the document stands for {count} {kind}, at most {allowed} are allowed"
-            path = "rules" if program.allocation is None else "allocate"
-            yield reading.problem(told, path, Hint(text="write fewer or shorter expressions"))
-    paths = reading.terms() | ({} if quiet is None else {"params.cooldown_bars": quiet})
-    needs = {path: values_read(most, term) for path, term in paths.items()}
-    wide = {path: needed for path, needed in needs.items() if needed > MOST_VALUES}
-    if not wide and (together := values_read(most, *paths.values())) > MOST_VALUES:
-        wide = {"rules" if program.allocation is None else "allocate": together}
-    for path, needed in wide.items():
-        told = f"it computes {needed:.3g} values in every bar, at most {MOST_VALUES} are allowed"
-        yield reading.problem(told, path, Hint(text="shorten the windows, or do not put one into another"))
-
-
-def _plain(column: Term) -> Term:
-    """A column without its lags: it is computed once for all of them."""
-    return Term(Op.COLUMN, column.arguments, column.words)
 
 
 def _distances(reading: DocumentReading, program: Program) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from tradewright.dsl.reading import DocumentReading
 from tradewright.dsl.terms import Op, Term, walk
 from tradewright.indicators.sessions import ANCHORS, Session
 from tradewright.model.bars import Timeframe
+from tradewright.model.session_hours import is_of_own_session
 
 OPENING, MOMENTS = "opening_", ("minute_of_day_", "session_")
 _SESSIONS = {each.name: each for each in ANCHORS}
@@ -34,6 +35,8 @@ def _told(column: Term, program: Program) -> tuple[str, str] | None:
         if holds_days:
             told = f"a bar of {bars} holds whole sessions: {name} is of the bar itself there, or not known"
             return told, "decide on bars shorter than 1d, or compare with a bar before, as in lag(high, 1)"
+        if is_of_own_session(name):
+            return None  # how long it lasts is the instrument's
         session, minutes = _SESSIONS[name.rsplit("_", 1)[-1]], _least(column.arguments[0], program)
         if minutes >= _minutes(session):
             told = (

@@ -156,8 +156,13 @@ class DrawdownMetrics:
     that never owed money)."""
     drawdown_bars: int
     """The longest run of bars under water, whatever its depth."""
+    drawdown_days: int
+    """Calendar days of the run that took the most of them, from the peak before it to the bar that regained it, or to
+    the last bar."""
     recovery_bars: int
     """Bars from the peak before the deepest fall (over bars) to the bar that regained it, or to the last bar."""
+    recovery_days: int
+    """The same in calendar days."""
     recovered: bool
     """Whether that peak was regained; true if there never was a fall (Q-31)."""
     drawdowns: int
@@ -166,9 +171,13 @@ class DrawdownMetrics:
     """The mean of the deepest fall of each run, <= 0; 0 without one, as the next."""
     average_drawdown_bars: float
     """The mean number of bars of a run."""
+    average_drawdown_days: float
+    """The mean number of calendar days of a run, each as in ``drawdown_days``."""
     average_recovery_bars: float
     """The mean number of bars from the lowest point of a run to the bar that regained its peak, over the runs that
     did; 0 where none did."""
+    average_recovery_days: float
+    """The same in calendar days."""
     ulcer_index: float
     """The root mean square of the drawdown over the sampled equity, as a fraction >= 0."""
 
@@ -181,60 +190,75 @@ def underwater(values: Floats) -> Floats:
     return depth
 
 
-def drawdown_metrics(sampled: Floats, per_bar: Floats) -> DrawdownMetrics:
-    """The figures; both series hold the starting cash first (see :func:`levels`)."""
+def drawdown_metrics(sampled: Floats, per_bar: Floats, days: Times) -> DrawdownMetrics:
+    """The figures; both series hold the starting cash first (see :func:`levels`).
+
+    Args:
+        days: the day of each bar, in days since 1970; the starting cash is of the first one. A bar of an account of
+            several instruments is each moment at which any of them has one, so that days alone tell how long it was.
+    """
     depth = underwater(per_bar)
     peaks = np.flatnonzero(depth == 0)
-    recovery_bars, recovered = _recovery(depth, peaks)
+    dates = np.concatenate((days[:1], days)) if len(days) else np.zeros(1, np.int64)
+    peak, back, recovered = _recovery(depth, peaks)
     sampled_depth = depth if sampled is per_bar else underwater(sampled)
     return DrawdownMetrics(
         max_drawdown=float(sampled_depth.min()),
         bar_drawdown=float(depth.min()),
         drawdown_bars=int(np.diff(peaks, append=len(depth)).max()) - 1,
-        recovery_bars=recovery_bars,
+        recovery_bars=back - peak,
+        recovery_days=int(dates[back] - dates[peak]),
         recovered=recovered,
-        **_runs(depth, peaks)._asdict(),
+        **_runs(depth, peaks, dates)._asdict(),
         ulcer_index=math.sqrt(float(np.square(np.maximum(sampled_depth, -CAP)).mean())),
     )
 
 
 class _Runs(NamedTuple):
-    drawdowns: int
-    average_drawdown: float
-    average_drawdown_bars: float
-    average_recovery_bars: float
+    drawdowns: int = 0
+    drawdown_days: int = 0
+    average_drawdown: float = 0.0
+    average_drawdown_bars: float = 0.0
+    average_drawdown_days: float = 0.0
+    average_recovery_bars: float = 0.0
+    average_recovery_days: float = 0.0
 
 
-def _runs(depth: Floats, peaks: Indices) -> _Runs:
+def _runs(depth: Floats, peaks: Indices, dates: Times) -> _Runs:
     """The runs of bars below a peak; the first value of ``depth`` is a peak."""
     ends = np.append(peaks[1:], len(depth))
     under = ends - peaks > 1
     starts, stops = peaks[under], ends[under]
     if len(starts) == 0:
-        return _Runs(0, 0.0, 0.0, 0.0)
+        return _Runs()
     lowest = np.minimum.reduceat(depth, starts)
+    days = dates[np.minimum(stops, len(depth) - 1)] - dates[starts]
     back = [
-        int(stop) - int(start) - int(depth[start:stop].argmin())
+        (int(start) + int(depth[start:stop].argmin()), int(stop))
         for start, stop in zip(starts, stops, strict=True)
         if stop < len(depth)
     ]
     return _Runs(
         drawdowns=len(starts),
+        drawdown_days=int(days.max()),
         average_drawdown=float(np.maximum(lowest, -CAP).mean()),
         average_drawdown_bars=float((stops - starts - 1).mean()),
-        average_recovery_bars=sum(back) / len(back) if back else 0.0,
+        average_drawdown_days=float(days.mean()),
+        average_recovery_bars=sum(stop - low for low, stop in back) / len(back) if back else 0.0,
+        average_recovery_days=sum(int(dates[stop] - dates[low]) for low, stop in back) / len(back) if back else 0.0,
     )
 
 
-def _recovery(depth: Floats, peaks: Indices) -> tuple[int, bool]:
+def _recovery(depth: Floats, peaks: Indices) -> tuple[int, int, bool]:
+    """The peak before the deepest fall, the bar that regained it or the last one, and whether it was regained."""
     trough = int(depth.argmin())
     if depth[trough] == 0:
-        return 0, True
+        return 0, 0, True
     regained = int(np.searchsorted(peaks, trough))
     peak = int(peaks[regained - 1])
     if regained == len(peaks):
-        return len(depth) - 1 - peak, False
-    return int(peaks[regained]) - peak, True
+        return peak, len(depth) - 1, False
+    return peak, int(peaks[regained]), True
 
 
 def longest_span(flags: npt.NDArray[np.bool_]) -> tuple[int, int]:

@@ -114,8 +114,8 @@ def recovery(metrics: Metrics) -> str:
     """The time that the deepest fall took to recover, as text."""
     if metrics.bar_drawdown == 0:
         return "never under water"
-    bars = count(metrics.recovery_bars, "bar")
-    return f"recovered after {bars}" if metrics.recovered else f"not recovered after {bars}"
+    days = count(metrics.recovery_days, "day")
+    return f"recovered after {days}" if metrics.recovered else f"not recovered after {days}"
 
 
 def _growth(metrics: Metrics) -> tuple[MetricRow, ...]:
@@ -143,12 +143,26 @@ def _risk(metrics: Metrics) -> tuple[MetricRow, ...]:
         MetricRow("Sampled drawdown", percent(metrics.max_drawdown), f"the same, once a {sampled}"),
         MetricRow("Drawdowns", f"{metrics.drawdowns:,}", "runs of bars below an earlier peak"),
         MetricRow(
-            "Average drawdown", percent(metrics.average_drawdown), f"of {metrics.average_drawdown_bars:,.1f} bars"
+            "Average drawdown",
+            percent(metrics.average_drawdown),
+            f"of {metrics.average_drawdown_days:,.1f} days, {metrics.average_drawdown_bars:,.1f} bars",
         ),
-        MetricRow("Average recovery", f"{metrics.average_recovery_bars:,.1f} bars", "from the lowest bar on"),
+        MetricRow(
+            "Average recovery",
+            f"{metrics.average_recovery_days:,.1f} days",
+            f"{metrics.average_recovery_bars:,.1f} bars from the lowest bar on",
+        ),
         MetricRow("Ulcer index", percent(metrics.ulcer_index), "root mean square of the sampled drawdown"),
-        MetricRow("Longest drawdown", count(metrics.drawdown_bars, "bar"), "in a row below an earlier peak"),
-        MetricRow("Recovery", count(metrics.recovery_bars, "bar"), recovery(metrics)),
+        MetricRow(
+            "Longest drawdown",
+            count(metrics.drawdown_days, "day"),
+            f"below an earlier peak; at most {count(metrics.drawdown_bars, 'bar')} in a row",
+        ),
+        MetricRow(
+            "Recovery",
+            count(metrics.recovery_days, "day"),
+            f"{recovery(metrics)}, {count(metrics.recovery_bars, 'bar')}",
+        ),
         MetricRow("Tail loss 5%", f"{percent(metrics.tail_loss_5)} a {span}", f"one {span} in twenty was worse"),
         MetricRow("Mean of worst 1%", f"{percent(metrics.tail_mean_1)} a {span}", ""),
         MetricRow("Tail ratio", ratio(metrics.tail_ratio), "95th percentile / size of the 5th"),

@@ -288,7 +288,8 @@ def evaluate(
     sampled = per_bar
     if sampling is not Sampling.BAR:
         sampled = levels(ts, result.equity, result.initial_cash, sampling, result.days)
-    fall, per_year = drawdown_metrics(sampled, per_bar), periods_per_year(ts, used, days_per_year, result.days)
+    fall = drawdown_metrics(sampled, per_bar, result.days)
+    per_year = periods_per_year(ts, used, days_per_year, result.days)
     idle = idle_returns(risk_free, result, used, per_year)
     name, held = benchmark_equity(result, benchmark)
     market = returns_of(levels(ts, held, result.initial_cash, used, result.days))

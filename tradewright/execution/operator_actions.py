@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -34,6 +34,7 @@ class OrderView:
         state: of the attempt; ``UNKNOWN`` is shown as such.
         order_state: as the world sees it; None when nothing was ever sent.
         filled: by executions alone.
+        fees: what the venue charged, by currency, each in its own; the key is empty where it told none.
         since: when it entered its state.
         reason: why it is in it.
         terms: of an order that is not at its end: its kind and prices in words, as they were approved.
@@ -44,7 +45,7 @@ class OrderView:
     order_state: OrderState | None
     filled: Decimal
     average_price: Decimal | None
-    fees: Decimal
+    fees: Mapping[str, Decimal]
     since: datetime
     reason: str
     perm_ids: tuple[int, ...]
@@ -80,7 +81,7 @@ def order_view(ledger: Ledger, attempt: Attempt) -> OrderView:
         order_state=attempt.order_state,
         filled=filled,
         average_price=value / filled if filled else None,
-        fees=sum((execution.fee or Decimal(0) for execution in counted), Decimal(0)),
+        fees=_fees(counted),
         since=events[-1].at,
         reason=events[-1].reason,
         perm_ids=ledger.attempts.perm_ids(attempt.ref),
@@ -88,6 +89,15 @@ def order_view(ledger: Ledger, attempt: Attempt) -> OrderView:
         executions=executions,
         terms="" if attempt.state.terminal else approved_terms(ledger, attempt).text,
     )
+
+
+def _fees(executions: Iterable[Execution]) -> dict[str, Decimal]:
+    """The fees of executions by currency; none is added to one in another."""
+    found: dict[str, Decimal] = {}
+    for each in executions:
+        if each.fee is not None:
+            found[each.fee_currency] = found.get(each.fee_currency, Decimal(0)) + each.fee
+    return found
 
 
 def shown_hash(decision: Decision) -> str:

@@ -2,15 +2,15 @@
 
 Each model is a frozen description and at the same time the schema of one file of ``conf/backtest/costs``, which holds
 its numbers; ``kind`` tells them apart. :meth:`terms` brings a model to the common form that :func:`fee` evaluates, so
-that the kernel, the reference and a venue share one rule. Fees are money in the quote currency, per order (= per fill
-here).
+that the kernel, the reference and a venue share one rule. Fees are per order (= per fill here). The amounts of a price
+list, per unit and as a minimum, are in the model's ``currency`` or else the account's; fractions of a value have none.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Annotated, Literal, NamedTuple, Protocol
+from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -20,6 +20,9 @@ TERMS_CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3,5}$")]
+FeeCurrency = Annotated[CurrencyCode | None, Field(exclude_if=lambda code: code is None)]
+"""The currency of the amounts of a price list; None, which no record of the terms mentions, for the account's."""
 
 
 class FeeTerms(NamedTuple):
@@ -48,6 +51,22 @@ def fee(units: float, value: float, maker: bool, terms: FeeTerms) -> float:
     return min(charge, terms.cap * value) + passed * units
 
 
+def exchanged(terms: FeeTerms, rate: float) -> FeeTerms:
+    """The terms with their amounts in another currency, ``rate`` units of it per unit of theirs (> 0).
+
+    The fee of a value is that of the value in the currency of the terms, exchanged: fractions and the cap stay.
+    """
+    return FeeTerms(
+        terms.per_unit * rate,
+        terms.taker,
+        terms.maker,
+        terms.minimum * rate,
+        terms.cap,
+        terms.passed_taker * rate,
+        terms.passed_maker * rate,
+    )
+
+
 def affordable_units(money: float, unit_value: float, maker: bool, terms: FeeTerms) -> float:
     """The largest quantity whose value and fee together ``money`` covers; 0 where it covers nothing.
 
@@ -69,6 +88,11 @@ def affordable_units(money: float, unit_value: float, maker: bool, terms: FeeTer
 class CostModel(Protocol):
     """Anything that can be brought to the common form."""
 
+    @property
+    def currency(self) -> str | None:
+        """The currency of its amounts; None for the account's, and where it has none."""
+        ...
+
     def terms(self) -> FeeTerms:
         """The common form of this model."""
         ...
@@ -78,6 +102,7 @@ class CostModel(Protocol):
 class NoCosts:
     """Trading is free."""
 
+    currency: ClassVar[None] = None
     kind: Literal["none"] = field(default="none", kw_only=True)
 
     def terms(self) -> FeeTerms:
@@ -90,6 +115,7 @@ class BpsCosts:
     """A fee of ``rate`` basis points of the traded value, per side."""
 
     rate: NotNegative
+    currency: ClassVar[None] = None
     kind: Literal["bps"] = field(default="bps", kw_only=True)
 
     def terms(self) -> FeeTerms:
@@ -102,6 +128,7 @@ class PercentCosts:
     """A fee as a fraction of the traded value, per side: ``rate=0.002`` is 0.2 %."""
 
     rate: Fraction
+    currency: ClassVar[None] = None
     kind: Literal["percent"] = field(default="percent", kw_only=True)
 
     def terms(self) -> FeeTerms:
@@ -113,13 +140,14 @@ class PercentCosts:
 class PerShareCosts:
     """``rate`` money per unit, at least ``minimum`` money and at most ``maximum_rate`` of the value (None: no limit).
 
-    The maximum wins over the minimum. Kind ``ibkr_fixed`` is the price list "Fixed" of Interactive Brokers for US
-    stocks, whose numbers stand in ``conf/backtest/costs/ibkr_fixed.yaml``.
+    The money is of ``currency``. The maximum wins over the minimum. Kind ``ibkr_fixed`` is the price list "Fixed" of
+    Interactive Brokers for US stocks, whose numbers stand in ``conf/backtest/costs/ibkr_fixed.yaml``.
     """
 
     rate: NotNegative
     minimum: NotNegative = 0.0
     maximum_rate: Fraction | None = None
+    currency: FeeCurrency = field(default=None, kw_only=True)
     kind: Literal["per_share", "ibkr_fixed"] = field(default="per_share", kw_only=True)
 
     def terms(self) -> FeeTerms:
@@ -130,7 +158,7 @@ class PerShareCosts:
 
 @dataclass(frozen=True, config=TERMS_CONFIG)
 class Tier:
-    """One row of a price list: ``rate`` USD per share for accounts that trade more than ``above`` shares a month."""
+    """One row of a price list: ``rate`` money per share for accounts that trade more than ``above`` shares a month."""
 
     above: NotNegative
     rate: NotNegative
@@ -148,7 +176,7 @@ class IbkrTiered:
 
     Args:
         tiers: in ascending order; the last one that lies below ``monthly_shares`` counts, at least the first.
-        taking, clearing: USD per share, charged by third parties and never capped.
+        taking, clearing: money per share, charged by third parties and never capped.
     """
 
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
@@ -157,6 +185,7 @@ class IbkrTiered:
     monthly_shares: NotNegative
     taking: NotNegative
     clearing: NotNegative
+    currency: FeeCurrency = field(default=None, kw_only=True)
     kind: Literal["ibkr_tiered"] = field(default="ibkr_tiered", kw_only=True)
 
     def terms(self) -> FeeTerms:
@@ -181,6 +210,7 @@ class MakerTaker:
 
     maker: Annotated[float, Field(ge=-0.01, lt=1)]
     taker: Annotated[float, Field(ge=0, lt=1)]
+    currency: ClassVar[None] = None
     kind: Literal["maker_taker"] = field(default="maker_taker", kw_only=True)
 
     def terms(self) -> FeeTerms:

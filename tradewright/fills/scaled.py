@@ -15,6 +15,11 @@ class ScaledCosts:
     model: CostModel
     factor: float
 
+    @property
+    def currency(self) -> str | None:
+        """That of the model."""
+        return self.model.currency
+
     def terms(self) -> FeeTerms:
         """The model's terms, scaled."""
         return FeeTerms(*(value * self.factor if value > 0.0 else value for value in self.model.terms()))

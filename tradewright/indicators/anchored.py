@@ -9,19 +9,22 @@ import numpy.typing as npt
 from numba import njit
 
 from tradewright.indicators.candles import typical_price
-from tradewright.indicators.sessions import OUTSIDE, Session, seconds_since_opening, session_days
 from tradewright.model.bars import Bars, Floats, Times
+from tradewright.model.session_hours import OUTSIDE
 
 
-def session_vwap(bars: Bars, session: Session) -> Floats:
+def session_vwap(bars: Bars, days: Times) -> Floats:
     """The mean by volume of the typical prices since the newest session began; NaN before the first one.
 
     A bar that starts outside of the session keeps the value. A bar whose volume or price is NaN gives NaN until the
     next session, since the sum is not known; so does a session without volume so far.
+
+    Args:
+        days: a number for the session of each bar, ``OUTSIDE`` without one.
     """
     result = np.empty(len(bars.ts))
     typical = typical_price(bars.high, bars.low, bars.close)
-    _vwap_kernel(typical * bars.volume, bars.volume, session_days(bars.ts, session), OUTSIDE, result)
+    _vwap_kernel(typical * bars.volume, bars.volume, days, OUTSIDE, result)
     return result
 
 
@@ -32,15 +35,19 @@ class OpeningRange(NamedTuple):
     low: Floats
 
 
-def opening_range(bars: Bars, minutes: float, session: Session) -> OpeningRange:
+def opening_range(bars: Bars, minutes: float, days: Times, seconds: Times) -> OpeningRange:
     """The range of the bars that start in the first ``minutes`` of the newest session; NaN before the first one.
 
     While the opening lasts it is the range so far, with the bar itself. After it, also outside of the session, it
     stands until the next one begins. A NaN among those bars gives NaN until then, and so does a session without any.
+
+    Args:
+        days: as for :func:`session_vwap`.
+        seconds: since the opening of the session of each bar.
     """
     high, low = np.empty(len(bars.ts)), np.empty(len(bars.ts))
-    is_opening = seconds_since_opening(bars.ts, session) < minutes * 60.0
-    _opening_kernel(bars.high, bars.low, session_days(bars.ts, session), is_opening, OUTSIDE, high, low)
+    is_opening = seconds < minutes * 60.0
+    _opening_kernel(bars.high, bars.low, days, is_opening, OUTSIDE, high, low)
     return OpeningRange(high, low)
 
 
@@ -56,15 +63,17 @@ class Pivots(NamedTuple):
     s3: Floats
 
 
-def pivot_points(bars: Bars, session: Session) -> Pivots:
+def pivot_points(bars: Bars, days: Times) -> Pivots:
     """The classic (floor traders') pivot points, of high, low and close of the session before the newest one.
 
     They change with the first bar of a session, stand until the next one begins, and are NaN before the second. With
     P = (high + low + close) / 3: R1 = 2 P - low, S1 = 2 P - high, R2 and S2 = P +- (high - low), R3 = high + 2 (P -
     low), S3 = low - 2 (high - P). A NaN among the highs and lows of that session, or as its last close, gives NaN. The
     session before is the newest earlier one that has bars.
+
+    Args:
+        days: as for :func:`session_vwap`.
     """
-    days = session_days(bars.ts, session)
     inside = np.flatnonzero(days != OUTSIDE)
     opening = np.flatnonzero(np.append(True, days[inside][1:] != days[inside][:-1])[: len(inside)])
     high, low, close = (np.full(len(bars.ts), np.nan) for _ in range(3))

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from tradewright.indicators.arrays import IndicatorArguments, UnknownIndicator
 from tradewright.indicators.sessions import ANCHORS, CLOCKS, SESSIONS
 from tradewright.model.bars import OHLCV
+from tradewright.model.recursion import RECURSIONS
+from tradewright.model.session_hours import OWN
 from tradewright.model.strategy import Feature
 
 
@@ -97,6 +99,8 @@ INDICATORS: dict[str, tuple[Argument, ...]] = {
     **dict.fromkeys((f"{line}_{anchor.name}" for line in OPENING_RANGE for anchor in ANCHORS), (Argument("minutes"),)),
     **dict.fromkeys((f"vwap_{anchor.name}" for anchor in ANCHORS), ()),
     **dict.fromkeys((f"{level}_{anchor.name}" for level in PIVOTS for anchor in ANCHORS), ()),
+    **dict.fromkeys((f"{line}{OWN}" for line in OPENING_RANGE), (Argument("minutes"),)),
+    **dict.fromkeys((f"{name}{OWN}" for name in ("vwap", *PIVOTS)), ()),
 }
 """Name of every indicator -> its arguments, all of them mandatory."""
 
@@ -112,6 +116,11 @@ def resolve(feature: Feature) -> Feature:
         UnknownIndicator: no such name; the nearest one is named.
         IndicatorArguments: the wrong number of arguments, or one against its rule.
     """
+    if feature.indicator in RECURSIONS:
+        if feature.source:
+            remedy = "name instrument and timeframe in the features that it reads"
+            raise IndicatorArguments("it is of the strategy's own bars", where=feature.label, remedy=remedy)
+        return feature
     lowered = feature.indicator.lower()
     name = ALIASES.get(lowered, lowered)
     if name not in INDICATORS:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from tradewright.model.bars import Bars, Floats
 from tradewright.model.base import FrozenModel, Instant, Name
 from tradewright.model.errors import DataError
 from tradewright.model.hashing import content_hash
+from tradewright.model.session_hours import SessionHours, is_of_own_session
 from tradewright.model.strategy import Feature
 
 FEATURES_VERSION = "2"
@@ -25,7 +27,8 @@ class FeatureSettings:
     """Which features, and their windows in bars; the defaults are those of R-FEAT-01, Q-10..Q-14 and D17.
 
     ``fallback_spread_bps`` scores the liquidity of bars without a spread (None: they have no score). ``extra`` adds
-    further indicators, each under its name and arguments.
+    further indicators, each under its name and arguments; ``hours`` are the sessions of the instrument, for those that
+    follow them.
     """
 
     ema: tuple[int, ...] = (1, 18)
@@ -41,11 +44,13 @@ class FeatureSettings:
     fallback_spread_bps: float | None = None
     sessions: tuple[Session, ...] = SESSIONS
     extra: tuple[Feature, ...] = ()
+    hours: SessionHours | None = field(default=None, repr=False)
 
     @property
     def version(self) -> str:
         """Two tables of equal bars and equal version are equal: the code's version and a hash of the settings."""
-        return f"{FEATURES_VERSION}-{content_hash(repr(self))[:12]}"
+        told = hours_told(self.extra, self.hours)
+        return f"{FEATURES_VERSION}-{content_hash([repr(self), *told] if told else repr(self))[:12]}"
 
     def features(self) -> dict[str, Feature]:
         """Column name -> feature, for all columns that come from the registry."""
@@ -66,6 +71,11 @@ class FeatureSettings:
         return named | {column_name(feature): feature for feature in (*by_arguments, *self.extra)}
 
 
+def hours_told(features: Sequence[Feature], hours: SessionHours | None) -> list[str]:
+    """The name of the sessions that features follow, as a part of their version; nothing where none does."""
+    return [hours.name] if hours and any(is_of_own_session(each.indicator) for each in features) else []
+
+
 def column_name(feature: Feature) -> str:
     """The name of a feature's column: ``macd_12_26_9``."""
     return "_".join([feature.indicator, *(f"{argument:g}" for argument in feature.arguments)])
@@ -83,7 +93,9 @@ def feature_table(bars: Bars, settings: FeatureSettings, first: int = 0) -> pd.D
         IndicatorArguments: a window or a session of ``settings`` against its rule.
     """
     features = settings.features()
-    values = columns_from(tuple(features.values()), with_spread(bars, settings.fallback_spread_bps), first)
+    values = columns_from(
+        tuple(features.values()), with_spread(bars, settings.fallback_spread_bps), first, settings.hours
+    )
     numbers = dict(zip(features, values, strict=True))
     table: dict[str, object] = {"ts": pd.DatetimeIndex(bars.ts[first:], tz="UTC"), **numbers}
     table["regime"] = pd.array(labels(numbers["regime"], REGIMES), dtype="str")

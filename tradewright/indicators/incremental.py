@@ -11,6 +11,7 @@ from tradewright.indicators.catalogue import resolve
 from tradewright.indicators.page import RECURSIVE
 from tradewright.indicators.registry import column, columns
 from tradewright.model.bars import Bars, Floats
+from tradewright.model.session_hours import SessionHours
 from tradewright.model.strategy import Feature
 
 WHOLE = frozenset((*RECURSIVE, "volatility_rank", "regime", "rsi_divergence"))
@@ -21,7 +22,9 @@ _LONGEST = 400_000
 _HOUR = 3_600_000_000_000
 
 
-def columns_from(features: Sequence[Feature], bars: Bars, first: int) -> tuple[Floats, ...]:
+def columns_from(
+    features: Sequence[Feature], bars: Bars, first: int, hours: SessionHours | None = None
+) -> tuple[Floats, ...]:
     """The columns of the bars ``first`` and later, one per feature: equal to ``columns(features, bars)`` bit for bit.
 
     Indicators of a window look at the bars that it holds and no others. Those that depend on every bar before are
@@ -31,6 +34,7 @@ def columns_from(features: Sequence[Feature], bars: Bars, first: int) -> tuple[F
 
     Args:
         first: 0 to the number of bars; 0 computes everything.
+        hours: as for :func:`~tradewright.indicators.registry.columns`.
 
     Raises:
         UnknownIndicator, IndicatorArguments: as :func:`tradewright.indicators.registry.columns`.
@@ -40,7 +44,7 @@ def columns_from(features: Sequence[Feature], bars: Bars, first: int) -> tuple[F
     others = [feature for feature, bars_back in zip(features, reach, strict=True) if bars_back is None]
     start = max(0, first - max((each for each in reach if each is not None), default=0))
     recent = iter(columns(windows, Bars._make(values[start:] for values in bars)))
-    whole = iter(columns(others, bars))
+    whole = iter(columns(others, bars, hours=hours))
     return tuple(next(whole)[first:] if each is None else next(recent)[first - start :] for each in reach)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tradewright.indicators.catalogue import ALIASES, INDICATORS, PIVOTS, PRICES, Argument
 from tradewright.indicators.sessions import ANCHORS, CLOCKS, SESSIONS
+from tradewright.model.session_hours import OWN
 
 
 class Description(NamedTuple):
@@ -263,6 +264,26 @@ DESCRIPTIONS: dict[str, Description] = {
         for level in PIVOTS
         for each in ANCHORS
     },
+    **{
+        f"{line}{OWN}": Description(
+            f"The {told} of the bars that start in the first minutes of the newest session of the instrument, with the "
+            "bar itself; it stands until the next session begins.",
+            _PRICE, (60,), OPENING, "opening range; NaN in a session without a bar in these minutes",
+        )
+        for line, told in (("opening_high", "highest high"), ("opening_low", "lowest low"))
+    },
+    f"vwap{OWN}": Description(
+        "The mean by volume of the typical prices since the newest session of the instrument began; bars outside keep "
+        "the value.",
+        _PRICE, (), OPENING, f"{_VOLUME} since the session began",
+    ),
+    **{
+        f"{level}{OWN}": Description(
+            f"{_PIVOT_LINES[level]}, of the instrument's own sessions; until the next one begins.",
+            _PRICE, (), SECOND_OPENING, "floor traders' pivots",
+        )
+        for level in PIVOTS
+    },
 }  # fmt: skip
 
 _HEAD = """# Indicators
@@ -288,9 +309,12 @@ def indicators_page() -> str:
         "\n`macd*` need slow > fast, `sar` maximum >= step, `rsi_divergence` needs lookback >= 2 x reach + 2. "
         f"The price columns ({', '.join(PRICES)}) take no arguments.\n\n"
         "`vwap_*`, `opening_*` and `pivot_*` begin anew with the session in their name, which has the hours of "
-        "`session_*` above; `utc` is the day in UTC, and so the bar before for bars of days. A session that no bar "
-        "starts in gives no value. In `features.extra`, a column without a value on the newest bar keeps entries "
-        "back.\n\n"
+        "`session_*` above; `utc` is the day in UTC, and so the bar before for bars of days. "
+        f"Those that end in `{OWN}` follow the instrument itself: its calendar with the corrections of "
+        "`conf/calendars`, holidays and half days, and the date that a bar is counted to everywhere else; a bar of "
+        "whole sessions is a session, one that starts before the opening or after the close is outside. A session "
+        "that no bar starts in gives no value. In `features.extra`, a column without a value on the newest bar keeps "
+        "entries back.\n\n"
         "A value is NaN where its window holds a NaN, such as an unknown volume, and known again as soon as the window "
         "has passed it. Recursive ones are NaN on that bar alone, and go on as if it did not exist: "
         f"{', '.join(f'`{name}`' for name in RECURSIVE)}.\n"

@@ -25,7 +25,16 @@ from tradewright.indicators.momentum import (
 )
 from tradewright.indicators.moving import ema, hma, kama, macd, sma, wma
 from tradewright.indicators.regime import regime, rsi_divergence
-from tradewright.indicators.sessions import ANCHORS, CLOCKS, SESSIONS, Session, clock, session_flags
+from tradewright.indicators.sessions import (
+    ANCHORS,
+    CLOCKS,
+    SESSIONS,
+    Session,
+    clock,
+    seconds_since_opening,
+    session_days,
+    session_flags,
+)
 from tradewright.indicators.trend import directional_movement, parabolic_sar, supertrend
 from tradewright.indicators.volatility import (
     atr,
@@ -44,11 +53,16 @@ from tradewright.indicators.volume import (
     volume_weighted_mean,
 )
 from tradewright.model.bars import Bars, Floats
+from tradewright.model.recursion import RECURSIONS
 from tradewright.model.secondary import SecondarySeries, SeriesName, missing_series
+from tradewright.model.session_hours import OWN, SessionHours, missing_hours
 from tradewright.model.strategy import Feature
 
 Compute = Callable[..., tuple[Floats, ...]]
 """(bars, arguments ...) -> all columns of one computation."""
+
+HoursCompute = Callable[..., tuple[Floats, ...]]
+"""(bars, hours of the sessions, arguments ...) -> all columns of one computation that begins anew with each."""
 
 
 HLC = ("high", "low", "close")
@@ -78,10 +92,27 @@ def _anchored() -> dict[str, tuple[Compute, int]]:
     for each in CLOCKS:
         found |= _named(partial(_clock, session=each), [f"{word}_{each.name}" for word in CLOCK_WORDS])
     for each in ANCHORS:
-        found |= _named(partial(opening_range, session=each), [f"{line}_{each.name}" for line in OPENING_RANGE])
-        found[f"vwap_{each.name}"] = partial(_vwap, session=each), 0
-        found |= _named(partial(pivot_points, session=each), [f"{level}_{each.name}" for level in PIVOTS])
+        hours = _named_hours(each)
+        own = _of_sessions(each.name)
+        found |= {name: (partial(_in_hours, compute, hours), line) for name, (compute, line) in own.items()}
     return found
+
+
+def _of_sessions(name: str) -> dict[str, tuple[HoursCompute, int]]:
+    """What begins anew with each session, under the name of the sessions."""
+    found: dict[str, tuple[HoursCompute, int]] = {f"vwap_{name}": (_vwap, 0)}
+    found |= {f"{each}_{name}": (_opening_range, line) for line, each in enumerate(OPENING_RANGE)}
+    return found | {f"{each}_{name}": (_pivots, line) for line, each in enumerate(PIVOTS)}
+
+
+def _named_hours(session: Session) -> SessionHours:
+    return SessionHours(
+        session.name, partial(session_days, session=session), partial(seconds_since_opening, session=session)
+    )
+
+
+def _in_hours(compute: HoursCompute, hours: SessionHours, bars: Bars, *arguments: float) -> tuple[Floats, ...]:
+    return compute(bars, hours, *arguments)
 
 
 def _session(bars: Bars, session: Session) -> tuple[Floats, ...]:
@@ -92,8 +123,16 @@ def _clock(bars: Bars, session: Session) -> tuple[Floats, ...]:
     return clock(bars.ts, session)
 
 
-def _vwap(bars: Bars, session: Session) -> tuple[Floats, ...]:
-    return (session_vwap(bars, session),)
+def _vwap(bars: Bars, hours: SessionHours) -> tuple[Floats, ...]:
+    return (session_vwap(bars, hours.days(bars.ts)),)
+
+
+def _opening_range(bars: Bars, hours: SessionHours, minutes: float) -> tuple[Floats, ...]:
+    return opening_range(bars, minutes, hours.days(bars.ts), hours.seconds(bars.ts))
+
+
+def _pivots(bars: Bars, hours: SessionHours) -> tuple[Floats, ...]:
+    return pivot_points(bars, hours.days(bars.ts))
 
 
 def _fast_d(high: Floats, low: Floats, close: Floats, n: float, signal: float) -> Floats:
@@ -154,13 +193,23 @@ COMPUTATIONS: dict[str, tuple[Compute, int]] = {
 }
 """Name -> the computation that gives it, and which of its columns it is."""
 
+OF_OWN_SESSIONS: dict[str, tuple[HoursCompute, int]] = _of_sessions(OWN.removeprefix("_"))
+"""The same for those that follow the sessions of their instrument."""
 
-def column(feature: Feature, bars: Bars, secondary: SecondarySeries | None = None) -> Floats:
+
+def column(
+    feature: Feature, bars: Bars, secondary: SecondarySeries | None = None, hours: SessionHours | None = None
+) -> Floats:
     """The column of one feature, as long as ``bars``; see :func:`columns`."""
-    return columns((feature,), bars, secondary)[0]
+    return columns((feature,), bars, secondary, hours)[0]
 
 
-def columns(features: Sequence[Feature], bars: Bars, secondary: SecondarySeries | None = None) -> tuple[Floats, ...]:
+def columns(
+    features: Sequence[Feature],
+    bars: Bars,
+    secondary: SecondarySeries | None = None,
+    hours: SessionHours | None = None,
+) -> tuple[Floats, ...]:
     """One float64 column per feature, in their order, NaN in the warm-up; value ``i`` reads bars ``<= i`` only.
 
     Equal features share one array, and the lines of one indicator (macd and its signal) are computed together: treat
@@ -169,22 +218,43 @@ def columns(features: Sequence[Feature], bars: Bars, secondary: SecondarySeries 
     Args:
         secondary: the series of features that name an instrument or a timeframe. Their value ``i`` reads bars that have
             ended when bar ``i`` ends.
+        hours: the sessions of the bars, for indicators that follow those of their instrument; those of ``secondary``
+            when None.
 
     Raises:
         UnknownIndicator: no such name; the nearest one is named.
         IndicatorArguments: the wrong number of arguments, or one against its rule.
-        DataError: a feature names a series that was not read, or the series belong to other bars.
+        DataError: a feature names a series that was not read, or the series belong to other bars; one that follows the
+            sessions of its instrument, and they were not given.
     """
+    if hours is None and secondary is not None:
+        hours = secondary.hours
+    if any(feature.indicator in RECURSIONS for feature in features):
+        return _with_recursions(features, bars, secondary, hours)
     if not any(feature.source for feature in features):
-        return _columns(features, bars)
+        return _columns(features, bars, hours)
     named = [SeriesName(*feature.source) if feature.source else None for feature in features]
     found: dict[int, Floats] = {}
     for name in dict.fromkeys(named):
         places = [place for place, each in enumerate(named) if each == name]
         group = [features[place] for place in places]
-        made = _columns(group, bars) if name is None else _of_series(group, name, len(bars.ts), secondary)
+        made = _columns(group, bars, hours) if name is None else _of_series(group, name, len(bars.ts), secondary)
         found |= dict(zip(places, made, strict=True))
     return tuple(found[place] for place in range(len(features)))
+
+
+def _with_recursions(
+    features: Sequence[Feature], bars: Bars, secondary: SecondarySeries | None, hours: SessionHours | None
+) -> tuple[Floats, ...]:
+    """The columns of features of which some remember, each step taken once."""
+    others = [feature for feature in features if feature.indicator not in RECURSIONS]
+    found: dict[Feature, Floats] = dict(zip(others, columns(others, bars, secondary, hours), strict=True))
+    for feature in map(resolve, features):
+        if feature not in found:
+            recursion = RECURSIONS[feature.indicator]
+            lines = recursion.run(recursion, columns(recursion.inputs, bars, secondary, hours), feature.arguments)
+            found |= {Feature(name, feature.arguments): line for name, line in zip(recursion.names, lines, strict=True)}
+    return tuple(found[feature] for feature in features)
 
 
 def _of_series(
@@ -194,19 +264,25 @@ def _of_series(
         raise missing_series(features[0].label)
     secondary.check(bars)
     series = secondary.of(name, features[0].label)
-    return tuple(secondary.aligned(each, series) for each in _columns(features, series.bars))
+    return tuple(secondary.aligned(each, series) for each in _columns(features, series.bars, series.hours))
 
 
-def _columns(features: Sequence[Feature], bars: Bars) -> tuple[Floats, ...]:
+def _columns(features: Sequence[Feature], bars: Bars, hours: SessionHours | None) -> tuple[Floats, ...]:
     done: dict[tuple[Compute, tuple[float, ...]], tuple[Floats, ...]] = {}
     result: list[Floats] = []
     for feature in map(resolve, features):
         if feature.indicator in PRICES:
             result.append(series(getattr(bars, feature.indicator)))
             continue
-        compute, line = COMPUTATIONS[feature.indicator]
+        is_own = feature.indicator in OF_OWN_SESSIONS
+        compute, line = (OF_OWN_SESSIONS if is_own else COMPUTATIONS)[feature.indicator]
         key = (compute, feature.arguments)
         if key not in done:
-            done[key] = compute(bars, *feature.arguments)
+            if not is_own:
+                done[key] = compute(bars, *feature.arguments)
+            elif hours is None:
+                raise missing_hours(feature.label)
+            else:
+                done[key] = compute(bars, hours, *feature.arguments)
         result.append(done[key][line])
     return tuple(result)

@@ -10,6 +10,7 @@ import numpy as np
 
 from tradewright.indicators.arrays import IndicatorArguments
 from tradewright.model.bars import Floats, Times
+from tradewright.model.session_hours import OUTSIDE
 
 if TYPE_CHECKING:  # sweeps load this module for its registry, and need neither the second nor the memory
     from pandas import DatetimeIndex
@@ -40,13 +41,10 @@ SESSIONS = (
 """The usual ones; rth = regular trading hours of US equities."""
 
 ANCHORS = (*SESSIONS, Session("utc", "UTC", time(0), time(0), tuple(range(7))))
-"""Where VWAP and pivot points may begin: the usual sessions, and the day in UTC, which is never over."""
+"""Where VWAP and pivot points may begin beside the instrument's own sessions: the usual ones, and the day in UTC."""
 
 CLOCKS = tuple(each for each in ANCHORS if each.name != "rth")
 """Whose wall clocks tell the weekday and the time of day; that of regular trading hours is New York's."""
-
-OUTSIDE = np.iinfo(np.int64).min
-"""The day of a bar that starts outside of a session."""
 
 
 def session_flags(ts: Times, session: Session) -> Floats:

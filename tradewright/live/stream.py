@@ -16,12 +16,13 @@ from tradewright.calendars.registry import calendar_of
 from tradewright.live.backoff import Backoff
 from tradewright.live.intake import AHEAD, Counts, Intake, Tell
 from tradewright.live.tick_bars import TickBars
+from tradewright.live.tick_store import InMemoryTickStore
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import Quote
 from tradewright.model.clock import Clock
 from tradewright.model.instrument import Instrument
 from tradewright.model.live import Beat, LinkLost, LiveBar, LiveFeed, Message, Tick, Unread
-from tradewright.model.ports import QuoteStore
+from tradewright.model.ports import QuoteStore, TickStore
 
 Link = tuple[Instrument, ...]
 WAITING = 10_000
@@ -62,6 +63,7 @@ class Told:
         unread: messages that were not as they should be.
         late, outside: ticks after their bar was over, and ticks of no session.
         series: bars by instrument.
+        recent: the last ticks by instrument, the oldest first.
     """
 
     bars: int = 0
@@ -71,6 +73,7 @@ class Told:
     late: int = 0
     outside: int = 0
     series: dict[str, Counts] = field(default_factory=dict)
+    recent: dict[str, tuple[Tick, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ class Stream:
     """One source, its instruments, and where what they tell goes.
 
     Args:
+        ticks: keeps the last ticks of each instrument; one of the usual size when None.
         changed: called in a thread with the symbols whose bars changed, when nothing waits to be taken in, and at
             every look at the clock.
         wait: how to wait between two tries; a test gives its own.
@@ -111,6 +115,7 @@ class Stream:
         tell: Tell,
         *,
         limits: Limits | None = None,
+        ticks: TickStore | None = None,
         changed: Callable[[Sequence[str]], None] = lambda _symbols: None,
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
         backoff: Callable[[], Backoff] = Backoff,
@@ -119,6 +124,7 @@ class Stream:
         self._feed, self._timeframe, self._intake, self._quotes = feed, timeframe, intake, quotes
         self._clock, self._tell, self._limits, self._changed = clock, tell, limits or Limits(), changed
         self._wait, self._backoff = wait, backoff
+        self.recent = ticks or InMemoryTickStore()
         self._links = feed.links(instruments, timeframe)
         self._ticks = (
             {}
@@ -149,6 +155,7 @@ class Stream:
             await asyncio.gather(*tasks, return_exceptions=True)
             self.told.late = sum(each.late for each in self._ticks.values())
             self.told.outside = sum(each.outside for each in self._ticks.values())
+            self.told.recent = {symbol: self.recent.recent(symbol) for symbol in self.told.series}
         return self.told
 
     async def _hold(self, link: Link, waiting: asyncio.Queue[Message | _Up | _Down | _Pulse]) -> None:
@@ -255,6 +262,7 @@ class Stream:
             self._unread(Unread(told))
             return
         self.told.ticks += 1
+        self.recent.put(tick)
         for side in SIDES:
             price, place = getattr(tick, side), (tick.symbol, side)
             if price is not None and (place not in self._fresh or tick.time >= self._fresh[place][0]):

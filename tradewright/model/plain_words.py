@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from tradewright.model.base import NAME_PATTERN
 
@@ -15,6 +17,8 @@ _NUMBER = "must be a number in plain digits, such as 0.01"
 _WHOLE = "must be a whole number in plain digits, such as 10"
 _MAPPING = "must be a mapping of keys to values"
 _MOMENT = "must be a day or a moment, written 2026-11-20 or 2026-11-20T15:00:00Z"
+_OR_A_DAY = ("date",)
+"""The end of the place of an error about the day, where a moment is admitted as well."""
 _LONGEST = 40
 """Characters of a value that are repeated in a rule."""
 _PATTERNS = {
@@ -46,6 +50,8 @@ def plain_rule(error: Mapping[str, Any]) -> str:
         error: a row of ``ValidationError.errors()``.
     """
     kind, value, context = str(error["type"]), error.get("input"), error.get("ctx") or {}
+    if tuple(error.get("loc") or ())[-1:] == _OR_A_DAY and kind.startswith("date"):
+        return _MOMENT
     for names, rule in _BY_KIND:
         if names.fullmatch(kind):
             return rule(value, context)
@@ -53,11 +59,17 @@ def plain_rule(error: Mapping[str, Any]) -> str:
     return re.sub(r"^(Input|Value|String|Object|Tuple|List|Set) should", "must", text)
 
 
+def without_moments_of_days(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """The errors of a schema, without those of a moment where a day is admitted as well, whose own error says both."""
+    days = {error["loc"][:-1] for error in errors if error["loc"][-1:] == _OR_A_DAY}
+    return [row for row in errors if not (row["type"].startswith("datetime") and row["loc"][:-1] in days)]
+
+
 def plain_error(error: Exception) -> str:
     """The text of an error; of a schema's the first problem, in the words of :func:`plain_rule` and on one line."""
     if not isinstance(error, ValidationError):
         return str(error)
-    first = error.errors(include_url=False)[0]
+    first = without_moments_of_days(error.errors(include_url=False))[0]
     return f"{'.'.join(map(str, first['loc']))} {plain_rule(first)}".strip()
 
 
@@ -75,6 +87,13 @@ def _number(value: object, _context: Mapping[str, Any]) -> str:
             return f"must be a fraction in plain digits: {plain / 100:g}"
         return f"must be a number in plain digits, without quotes or other signs: {plain:.15g}"
     return _NUMBER
+
+
+def _instant(value: object, _context: Mapping[str, Any]) -> str:
+    """Of a moment alone: a day is none, for it does not say at which hour, nor where."""
+    with suppress(ValueError, TypeError):
+        return f"must be a moment with its zone, such as {date.fromisoformat(value)}T15:00:00Z"  # type: ignore[arg-type]
+    return "must be a moment with its zone, written 2026-11-20T15:00:00Z"
 
 
 def _text(value: object, _context: Mapping[str, Any]) -> str:
@@ -113,7 +132,8 @@ _BY_KIND: tuple[tuple[re.Pattern[str], Callable[[object, Mapping[str, Any]], str
         (r"string_too_long", lambda _value, context: f"must have at most {context['max_length']} characters"),
         (r"string_pattern_mismatch", _pattern),
         (r"(dict|model|dataclass|mapping)_type|model_attributes_type|dataclass_exact_type", _fixed(_MAPPING)),
-        (r"(date|datetime)(_.*)?", _fixed(_MOMENT)),
+        (r"date(_.*)?", _fixed("must be a day, written 2026-11-20")),
+        (r"datetime(_.*)?", _instant),
         (r"greater_than", _bound("above", "gt")),
         (r"greater_than_equal", _bound("at least", "ge")),
         (r"less_than", _bound("below", "lt")),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.broker import Quote
 from tradewright.model.instrument import Instrument
+from tradewright.model.live import Tick
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +82,18 @@ class QuoteStore(Protocol):
         Raises:
             StoreError: as for :meth:`newest`.
         """
+        ...
+
+
+class TickStore(Protocol):
+    """The last ticks of each instrument, for those that look at more than the newest price."""
+
+    def put(self, tick: Tick) -> None:
+        """Keep a tick."""
+        ...
+
+    def recent(self, symbol: str) -> tuple[Tick, ...]:
+        """The kept ticks of a symbol, the oldest first."""
         ...
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Floats, Times
 from tradewright.model.errors import DataError
+from tradewright.model.session_hours import SessionHours
 
 STALE_BARS = 5
 """How many bars of a secondary series may be missing, by its own calendar, before its newest value is used no more."""
@@ -39,16 +40,18 @@ class SecondaryBars:
         bars: its whole history up to the last decision.
         closes: when each of them ends, ascending, nanoseconds UTC; shape (bars,).
         due: when each bar of a complete history ends by the calendar of its instrument, ascending, nanoseconds UTC.
+        hours: the sessions of its instrument; None where no feature asks for them.
     """
 
     bars: Bars
     closes: Times
     due: Times
+    hours: SessionHours | None = None
 
     def known_at(self, moment: int) -> SecondaryBars:
         """What had ended at a moment, in nanoseconds UTC."""
         count, due = (int(np.searchsorted(ends, moment, side="right")) for ends in (self.closes, self.due))
-        return SecondaryBars(select(self.bars, slice(0, count)), self.closes[:count], self.due[:due])
+        return SecondaryBars(select(self.bars, slice(0, count)), self.closes[:count], self.due[:due], self.hours)
 
     def newest(self, moments: Times) -> npt.NDArray[np.int64]:
         """The index of the newest bar that had ended at each moment; -1 where there is none, or where it is stale.
@@ -68,12 +71,13 @@ class SecondaryBars:
         """The hash of everything that changes a value."""
         columns = (np.where(np.isnan(column), np.nan, column + 0.0) for column in self.bars[1:])
         parts = (self.bars.ts, *columns, self.closes, self.due)
-        return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
+        told = b"" if self.hours is None else self.hours.name.encode()
+        return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts) + told).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
 class SecondarySeries:
-    """The secondary series of one instrument's bars, and the moment at which each of these bars is decided on.
+    """What a strategy reads beside one instrument's bars, and the moment at which each of these bars is decided on.
 
     The value of a feature in bar ``i`` is that of the newest bar of its series which has ended when bar ``i`` ends. A
     bar that ends at the same moment counts, an unfinished one never does.
@@ -81,21 +85,23 @@ class SecondarySeries:
     Args:
         closes: when each of the instrument's own bars ends, ascending, nanoseconds UTC; shape (bars,).
         series: by name.
+        hours: the sessions of the instrument itself; None where no feature asks for them.
     """
 
     closes: Times
     series: Mapping[SeriesName, SecondaryBars]
+    hours: SessionHours | None = None
 
     def head(self, count: int) -> SecondarySeries:
         """What is known when the first ``count`` bars have ended: every series is cut by time."""
         closes = self.closes[:count]
         moment = int(closes[-1]) if len(closes) else np.iinfo(np.int64).min
-        return SecondarySeries(closes, {name: each.known_at(moment) for name, each in self.series.items()})
+        return SecondarySeries(closes, {name: each.known_at(moment) for name, each in self.series.items()}, self.hours)
 
     def part(self, start: int, stop: int) -> SecondarySeries:
         """The same for the bars ``[start, stop)``, with the whole history of every series."""
         head = self.head(stop)
-        return SecondarySeries(head.closes[start:], head.series)
+        return SecondarySeries(head.closes[start:], head.series, self.hours)
 
     def of(self, name: SeriesName, label: str) -> SecondaryBars:
         """One series.
@@ -132,6 +138,7 @@ class SecondarySeries:
     def digest(self) -> str:
         """The hash of everything that changes a value."""
         told = [f"{name.of} {name.timeframe} {each.digest}" for name, each in sorted(self.series.items())]
+        told += [] if self.hours is None else [self.hours.name]
         return hashlib.sha256(self.closes.tobytes() + "\0".join(told).encode()).hexdigest()
 
 

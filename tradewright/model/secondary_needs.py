@@ -7,16 +7,28 @@ from dataclasses import dataclass
 
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError
+from tradewright.model.recursion import with_inputs
 from tradewright.model.secondary import SeriesName
+from tradewright.model.session_hours import is_of_own_session
 from tradewright.model.strategy import Feature
 
 
 @dataclass(frozen=True)
 class SecondaryNeeds:
-    """The features of a strategy that name an instrument or a timeframe, each name with a feature that reads it."""
+    """The features of a strategy that name an instrument or a timeframe, each name with a feature that reads it.
+
+    Args:
+        sessions: whether a feature follows the sessions of its instrument.
+    """
 
     strategy: str
     features: Mapping[SeriesName, Feature]
+    sessions: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether the strategy reads anything beside its own bars."""
+        return bool(self.features) or self.sessions
 
     def resolved(self, timeframe: Timeframe, symbol: str) -> dict[SeriesName, tuple[str, Timeframe]]:
         """The instrument and the timeframe of each series.
@@ -58,4 +70,6 @@ class SecondaryNeeds:
 
 def needs_among(strategy: str, features: Iterable[Feature]) -> SecondaryNeeds:
     """The needs of a strategy of this name with these features."""
-    return SecondaryNeeds(strategy, {SeriesName(*each.source): each for each in features if each.source})
+    read = list(with_inputs(features))
+    sessions = any(is_of_own_session(each.indicator) for each in read)
+    return SecondaryNeeds(strategy, {SeriesName(*each.source): each for each in read if each.source}, sessions)

@@ -39,7 +39,8 @@ class Feature(NamedTuple):
     def label(self) -> str:
         """Name, arguments and bars, as ``ema(12)``, ``close of SPY``, ``sma(50) of SPY on 1d``."""
         arguments = ", ".join(f"{argument:g}" for argument in self.arguments)
-        name = f"{self.indicator}({arguments})" if arguments else self.indicator
+        own, _, _made_of = self.indicator.partition("#")  # of a feature that remembers, its code and inputs follow
+        name = f"{own}({arguments})" if arguments else own
         return "".join((name, f" of {self.of}" if self.of else "", f" on {self.timeframe}" if self.timeframe else ""))
 
     @property

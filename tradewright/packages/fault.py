@@ -42,6 +42,7 @@ class PackageFault(StrEnum):
     OTHER_MEANING = "PACKAGE_OTHER_MEANING"
     BAD_CONFIGURATION = "PACKAGE_BAD_CONFIGURATION"
     BAD_CERTIFICATE = "PACKAGE_BAD_CERTIFICATE"
+    TOO_MUCH_WORK = "PACKAGE_TOO_MUCH_WORK"
     NO_DOCUMENT = "PACKAGE_NO_DOCUMENT"
     NOT_PORTABLE = "PACKAGE_NOT_PORTABLE"
     NAME_TAKEN = "PACKAGE_NAME_TAKEN"
@@ -83,6 +84,7 @@ MEANING: Mapping[PackageFault, str] = {
     PackageFault.BAD_CONFIGURATION: "the settings are those that a package may carry, and what it needs is defined",
     PackageFault.BAD_CERTIFICATE: "its certificate is of this strategy, has each scenario once, and the verdict "
     "follows from the figures",
+    PackageFault.TOO_MUCH_WORK: "its scenario and its decisions keep to what is computed to verify a package",
     PackageFault.NO_DOCUMENT: "only a document is exported and saved, no strategy in Python",
     PackageFault.NOT_PORTABLE: "only what another machine can read is exported",
     PackageFault.NAME_TAKEN: "nothing is overwritten: no other strategy, no file that is no package",

@@ -21,6 +21,7 @@ from tradewright.backtest.result import BacktestResult
 from tradewright.calendars.bar_closes import bar_closes
 from tradewright.calendars.registry import calendar_of
 from tradewright.calendars.resampling import resampled
+from tradewright.calendars.session_hours import session_hours
 from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.certificate import (
     VERSION,
@@ -211,7 +212,7 @@ def _viewed(instrument: Instrument, series: Series, prices: PriceView) -> Instru
 def _with_secondary(
     item: InstrumentBars, known: Mapping[str, InstrumentBars], needs: SecondaryNeeds, timeframe: Timeframe
 ) -> InstrumentBars:
-    if not needs.features:
+    if not needs.any:
         return item
     closes = np.maximum.accumulate(bar_closes(calendar_of(item.instrument), timeframe, item.bars.ts))
     series = {}
@@ -221,7 +222,10 @@ def _with_secondary(
         if length is not timeframe:
             bars, base = resampled(market, other.bars, timeframe, length), BaseBars(timeframe, other.bars)
         series[name] = series_until(other.instrument, bars, length, int(closes[-1]), base)
-    return replace(item, secondary=SecondarySeries(closes, series))
+        if needs.sessions:
+            series[name] = replace(series[name], hours=session_hours(other.instrument, length))
+    hours = session_hours(item.instrument, timeframe) if needs.sessions else None
+    return replace(item, secondary=SecondarySeries(closes, series, hours))
 
 
 def _account(

@@ -16,6 +16,7 @@ from tradewright.backtest.span import run_span, span_spec
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import Progress
 from tradewright.backtest.sweep import sweep as sweep_sets
+from tradewright.backtest.workers import Workers
 from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.equity_curve import CAP, dispersion_ratio, returns_of
 from tradewright.evaluation.folds import BarSpan
@@ -46,7 +47,7 @@ class FoldRuns:
     tables: Mapping[str, InstrumentBars]
     specs: Mapping[str, BacktestSpec]
     measures: MetricsConfig
-    threads: int
+    workers: Workers
 
     @cached_property
     def ts(self) -> Times:
@@ -117,14 +118,14 @@ class FoldRuns:
         """
         accounts = self._accounts(span)
         if len(self.tables) == 1:
-            return sweep_sets(self.made, *accounts[0], threads=self.threads, progress=progress, kept=kept)
-        totals = pooled_sweep(self.made, accounts, threads=self.threads, progress=progress, kept=kept)
+            return sweep_sets(self.made, *accounts[0], workers=self.workers, progress=progress, kept=kept)
+        totals = pooled_sweep(self.made, accounts, workers=self.workers, progress=progress, kept=kept)
         first, idle = self._first(accounts, span), self.cash - sum(spec.cash for _bars, spec in accounts)
 
         def figures(curve: PooledCurve) -> Floats:
             return _figures(curve.equity[first:] + idle, curve.value[first:], self.cash)
 
-        found = pooled_returns(self.made, accounts, figures, len(SPAN_FIGURES), threads=self.threads)
+        found = pooled_returns(self.made, accounts, figures, len(SPAN_FIGURES), workers=self.workers)
         for name, row in zip(SPAN_FIGURES, found, strict=True):
             totals[name] = row
         return totals
@@ -144,7 +145,7 @@ class FoldRuns:
     def _active(self, chosen: Sequence[Strategy], span: BarSpan, known: Times, first: int) -> npt.NDArray[np.float64]:
         accounts = self._accounts(span)
         if len(self.tables) == 1:
-            return active_set_returns(chosen, *accounts[0], known, self.threads)[first:]
+            return active_set_returns(chosen, *accounts[0], known)[first:]
         begin, idle = self._first(accounts, span), self.cash - sum(spec.cash for _bars, spec in accounts)
         starts = np.maximum(known[first:] - span.start, 0)
         held = np.add.reduceat(market_returns(self.flat(span, self.cash).marks), starts)
@@ -156,7 +157,7 @@ class FoldRuns:
             earned: Floats = np.add.reduceat(own, starts) - np.clip(share, -CAP, CAP).mean() * held
             return earned
 
-        return pooled_returns(chosen, accounts, added, len(starts), threads=self.threads)
+        return pooled_returns(chosen, accounts, added, len(starts), workers=self.workers)
 
     def flat(self, span: BarSpan, cash: float) -> BacktestResult:
         """An account that does nothing, for its bars and the value of holding."""

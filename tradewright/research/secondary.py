@@ -12,6 +12,7 @@ from tradewright.backtest.strategy_errors import features_of
 from tradewright.calendars.bar_closes import bar_closes
 from tradewright.calendars.calendar import Calendar
 from tradewright.calendars.registry import calendar_of
+from tradewright.calendars.session_hours import session_hours
 from tradewright.model.allocation import Allocation
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Timeframe, Times
@@ -55,7 +56,7 @@ def with_secondary(
         ConfigError: an instrument that is not defined, or a timeframe shorter than the strategy's own.
         StoreError: bars that are missing or damaged; strategy and feature are named.
     """
-    if not needs.features:
+    if not needs.any:
         return dict(tables)
     reader = _Reader(store, selection.whole(), needs, instrument_of, make)
 
@@ -66,7 +67,8 @@ def with_secondary(
         wanted = needs.resolved(selection.timeframe, symbol)
         until = int(closes[-1]) if len(closes) else 0
         series = {name: reader.until(name, *place, until) for name, place in wanted.items()}
-        found[symbol] = replace(item, secondary=SecondarySeries(closes, series))
+        hours = session_hours(item.instrument, selection.timeframe) if needs.sessions else None
+        found[symbol] = replace(item, secondary=SecondarySeries(closes, series, hours))
     return found
 
 
@@ -119,7 +121,8 @@ class _Reader:
                 where = f"{self.needs.where}, feature {self.needs.features[name].label}"
                 raise type(error)(error.what, where=where, remedy=error.remedy) from error
         instrument, bars, base = self.known[symbol, timeframe]
-        return series_until(instrument, bars, timeframe, moment, base)
+        found = series_until(instrument, bars, timeframe, moment, base)
+        return replace(found, hours=session_hours(instrument, timeframe)) if self.needs.sessions else found
 
     def _read(self, symbol: str, timeframe: Timeframe) -> tuple[Instrument, Bars, BaseBars | None]:
         instrument = self.instrument_of(symbol)

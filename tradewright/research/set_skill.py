@@ -11,6 +11,7 @@ from tradewright.backtest.set_returns import even_sample, set_returns
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import prepare
 from tradewright.backtest.sweep_plan import sweep_plan
+from tradewright.backtest.workers import all_threads
 from tradewright.evaluation.skill import market_returns, session_groups
 from tradewright.model.bars import Bars, Times
 from tradewright.model.strategy import Strategy
@@ -30,7 +31,7 @@ def compared_periods(days: Times) -> Times:
 
 
 def active_set_returns(
-    made: Sequence[Strategy], bars: Bars, spec: BacktestSpec, groups: Times, threads: int
+    made: Sequence[Strategy], bars: Bars, spec: BacktestSpec, groups: Times
 ) -> npt.NDArray[np.float64]:
     """The returns of sets less those of holding at their mean exposure: periods x sets.
 
@@ -41,7 +42,7 @@ def active_set_returns(
     for part in plan.parts:
         chosen = plan.chosen(made, part.sets)
         prepared = prepare(chosen, bars, spec)
-        own = set_returns(chosen, prepared, range(len(chosen)), groups, threads=threads)
+        own = set_returns(chosen, prepared, range(len(chosen)), groups, threads=all_threads().count)
         marks = prepared.market.marks
         market = market_returns(marks if spec.actions is None else marks * spec.actions.total)
         market[: prepared.rules.first_bar + 1] = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -17,6 +18,7 @@ from tradewright.model.errors import StoreError
 from tradewright.model.hashing import content_hash
 from tradewright.model.secondary import SecondaryBars, SecondarySeries
 from tradewright.model.secondary_needs import needs_among
+from tradewright.model.session_hours import UTC_HOURS
 from tradewright.model.strategy import Strategy
 from tradewright.store.files import write_bytes
 
@@ -51,14 +53,15 @@ def trial_secondary(strategy: Strategy | Allocation, bars: Bars) -> SecondarySer
     Args:
         bars: days, as of :func:`trial_bars`.
     """
-    names = needs_among(strategy.name, features_of(strategy)).features
-    if not names:
+    needs = needs_among(strategy.name, features_of(strategy))
+    if not needs.any:
         return None
     closes, series = bars.ts + DAY, {}
-    for seed, name in enumerate(sorted(names), SEED + 1):
+    for seed, name in enumerate(sorted(needs.features), SEED + 1):
         source = trial_bars(seed, len(closes))._replace(ts=bars.ts) if name.of else bars
-        series[name] = _longer(source, closes) if name.timeframe else SecondaryBars(source, closes, closes)
-    return SecondarySeries(closes, series)
+        other = _longer(source, closes) if name.timeframe else SecondaryBars(source, closes, closes)
+        series[name] = replace(other, hours=UTC_HOURS)
+    return SecondarySeries(closes, series, UTC_HOURS)
 
 
 def _longer(bars: Bars, closes: Times) -> SecondaryBars:

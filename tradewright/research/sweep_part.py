@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,6 +17,7 @@ from tradewright.backtest.pooled_sets import PooledCurve, pooled_returns, pooled
 from tradewright.backtest.result import TOTALS, BacktestResult
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import Progress, sweep
+from tradewright.backtest.workers import Workers, all_threads
 from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.equity_curve import CAP, Sampling, levels, periods_per_year, returns_of
 from tradewright.evaluation.skill import market_returns
@@ -50,6 +50,7 @@ class SweepRules:
         kept: where look-ahead evidence is stored. The test comes before the sweep: machine code checks no index.
         running: the folder where totals are kept while a long sweep runs, so that the same sweep goes on where it was
             stopped; None keeps none.
+        workers: who computes the totals.
     """
 
     rank: str
@@ -57,6 +58,7 @@ class SweepRules:
     recorder: TrialRecorder
     kept: Artefacts
     running: Path | None = None
+    workers: Workers = field(default_factory=all_threads)
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class TriedPart:
         chosen = [self.made[row] for row in rows]
         accounts = _accounts(self.part, self.specs)
         if len(accounts) == 1:
-            return active_set_returns(chosen, *accounts[0], groups, threads())
+            return active_set_returns(chosen, *accounts[0], groups)
         market, cash = self.market, sum(spec.cash for _bars, spec in accounts)
         held = np.add.reduceat(market_returns(market.marks), groups)
 
@@ -140,12 +142,7 @@ class TriedPart:
             earned: Floats = np.add.reduceat(own, groups) - np.clip(share, -CAP, CAP).mean() * held
             return earned
 
-        return pooled_returns(chosen, accounts, added, len(groups), threads=threads())
-
-
-def threads() -> int:
-    """How many threads compute."""
-    return os.cpu_count() or 1
+        return pooled_returns(chosen, accounts, added, len(groups), workers=all_threads())
 
 
 def try_part(part: SweepPart, progress: Progress | None = None) -> TriedPart:
@@ -179,10 +176,10 @@ def totals_of_sets(
     ready: TriedPart, progress: Progress | None = None, kept: Path | None = None
 ) -> npt.NDArray[np.void]:
     """The totals of the sets of a part, on several instruments those of all accounts as one."""
-    accounts = _accounts(ready.part, ready.specs)
+    accounts, workers = _accounts(ready.part, ready.specs), ready.part.rules.workers
     if len(accounts) == 1:
-        return sweep(ready.made, *accounts[0], threads=threads(), progress=progress, kept=kept)
-    return pooled_sweep(ready.made, accounts, threads=threads(), progress=progress, kept=kept)
+        return sweep(ready.made, *accounts[0], workers=workers, progress=progress, kept=kept)
+    return pooled_sweep(ready.made, accounts, workers=workers, progress=progress, kept=kept)
 
 
 def _running(part: SweepPart, made: Sequence[Strategy], specs: Mapping[str, BacktestSpec]) -> Path | None:

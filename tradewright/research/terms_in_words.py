@@ -30,7 +30,7 @@ def terms_in_words(
         "size": _size(spec.sizing.terms(), money) if not is_allocation else "the weights that it gives",
         "cash": f"{spec.cash:,.12g}{money}, {account}"
         + (f", {_percent(shared.cash_buffer)} kept free" if shared else ""),
-        "fees": _fees(spec.costs.terms(), money),
+        "fees": _fees(spec.costs.terms(), f" {spec.costs.currency}" if spec.costs.currency else money),
         "slippage": _slippage(spec.slippage.terms()),
         "fills": _fills(spec),
         "shorts": "allowed" if spec.allow_short else "not allowed",

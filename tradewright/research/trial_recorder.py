@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from tradewright.backtest.code import code_digest
+from tradewright.backtest.rates import Conversion
 from tradewright.backtest.result import BacktestResult
+from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.strategy_errors import features_of
-from tradewright.catalog.data_sketch import mixed, sketch_of
-from tradewright.catalog.trials import TRIAL, Evaluation, EvaluationFacts, Trials, TrialSource
+from tradewright.catalog.data_sketch import mixed, sketch_of, sketch_of_rates
+from tradewright.catalog.trials import TRIAL, Evaluation, EvaluationFacts, RatesUsed, Trials, TrialSource
 from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.equity_curve import Sampling, levels, returns_of
 from tradewright.evaluation.significance import shape_of
@@ -31,6 +34,7 @@ class TrialRecorder:
 
     Args:
         tables: the bars by instrument.
+        specs: the terms of each instrument, whose exchange rates make other trials of the same sets.
         terms: the hash of every setting that makes another trial of the same parameters: costs, fills, span.
         settings_hash: of all settings in force.
     """
@@ -38,6 +42,7 @@ class TrialRecorder:
     ledger: Trials
     now: Callable[[], datetime]
     tables: Mapping[str, InstrumentBars]
+    specs: Mapping[str, BacktestSpec]
     timeframe: Timeframe
     terms: str
     settings_hash: str
@@ -94,19 +99,46 @@ class TrialRecorder:
             rows: of :func:`trial_rows`.
             judged, effective, overfitting, searched: as for :class:`~tradewright.catalog.trials.Evaluation`.
         """
-        bars = [item.bars for item in self.tables.values()]
+        bars, rates = [item.bars for item in self.tables.values()], self._rates()
+        hashes = sorted(item.data_hash for item in self.tables.values())
         facts = EvaluationFacts(
             source=source,
             strategy=strategy.name,
             code=code_digest(decision_of(strategy)),
             instruments=tuple(sorted(self.tables)),
             timeframe=self.timeframe,
-            data_hash=content_hash(sorted(item.data_hash for item in self.tables.values())),
+            data_hash=content_hash([hashes, [each.fingerprint for each in rates]] if rates else hashes),
             settings_hash=self.settings_hash,
             first=min((int(each.ts[0]) for each in bars if len(each.ts)), default=0),
             last=max((int(each.ts[-1]) for each in bars if len(each.ts)), default=0),
+            rates=rates,
         )
-        return Evaluation(facts, sketch_of(bars), rows, judged, effective, overfitting, searched)
+        used = sketch_of_rates(
+            (known.pair, self.tables[symbol].bars.ts, known.close)
+            for symbol, spec in self.specs.items()
+            for known in spec.conversions
+        )
+        return Evaluation(facts, sketch_of(bars), rows, judged, effective, overfitting, searched, used)
+
+    def _rates(self) -> tuple[RatesUsed, ...]:
+        """The exchange rates, by instrument and use."""
+        found = []
+        for symbol, spec in sorted(self.specs.items()):
+            used: tuple[tuple[Literal["prices", "fees"], Conversion | None], ...]
+            used = ("prices", spec.conversion), ("fees", spec.fee_conversion)
+            found += [
+                RatesUsed(
+                    instrument=symbol,
+                    use=use,
+                    source=known.quote,
+                    target=known.account,
+                    origin=known.origin,
+                    fingerprint=known.digest,
+                )
+                for use, known in used
+                if known is not None
+            ]
+        return tuple(found)
 
     def keys(self, strategies: Sequence[Strategy | Allocation]) -> npt.NDArray[np.uint64]:
         """A number for each set: of the code, the terms, the instruments, the features and the parameters."""

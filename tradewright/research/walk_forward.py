@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewright.backtest.result import TOTALS, BacktestResult
+from tradewright.backtest.workers import all_threads
 from tradewright.catalog.trials import TrialSource
 from tradewright.evaluation.effective_trials import REPRESENTATIVES, effective_trials, sample_of
 from tradewright.evaluation.equity_curve import Sampling, levels, returns_of
@@ -157,7 +157,7 @@ def walk_forward(
     made, parameters = list(taken.values()), [dict(sets[row]) for row in taken]
     tested = {symbol: evidence_of(made[0], item, rules.kept) for symbol, item in tables.items()}
     specs = {symbol: shared_terms(terms, item, len(tables)) for symbol, item in tables.items()}
-    runs = FoldRuns(made, tables, specs, rules.measures, os.cpu_count() or 1)
+    runs = FoldRuns(made, tables, specs, rules.measures, all_threads())
     divided = folds_of(len(runs.ts), folds)
     spans = [fold.train for fold in divided]
     kept = _KeptFolds(rules, runs, spans)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from pydantic import AwareDatetime, TypeAdapter
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
+from tradewright.model.errors import StoreError
 from tradewright.store.artefacts import Artefacts, Key, NoArtefact
 
 _NAME = "progress"
@@ -42,7 +43,11 @@ def read_progress(artefacts: Artefacts, stage: Key) -> Progress | None:
         stored = artefacts.read_json((*stage, _NAME))
     except NoArtefact:
         return None
-    return Progress(*_STORED.validate_python(stored, strict=False))
+    try:
+        return Progress(*_STORED.validate_python(stored, strict=False))
+    except ValidationError as error:
+        where, remedy = str(artefacts.folder((*stage, _NAME))), "remove it: what it is about is then done again"
+        raise StoreError("holds no progress of a stage", where=where, remedy=remedy) from error
 
 
 def write_progress(artefacts: Artefacts, stage: Key, progress: Progress) -> None:

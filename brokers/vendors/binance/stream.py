@@ -26,11 +26,37 @@ MOST = 100
 """Pairs of one link: the vendor allows 1,024 streams, and their names stand in the address."""
 
 
+BEHIND = 5
+"""So many changes of a pair in a row, whose numbers grow and are behind the newest one, say that this one was wrong."""
+LARGEST = 2**63 - 1
+"""The vendor counts changes in 64 bits."""
+
+
+class _Order:
+    """Which change of a pair's best prices is newer than those before, by the numbers of one link."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, int] = {}
+        self._behind: dict[str, tuple[int, int]] = {}
+
+    def is_newer(self, symbol: str, number: int) -> bool:
+        """Whether it counts; then it is the newest one."""
+        last, count = self._behind.get(symbol, (-1, 0))
+        count = count + 1 if number > last else 1
+        if number > self._newest.get(symbol, -1) or count >= BEHIND:
+            self._newest[symbol] = number
+            self._behind.pop(symbol, None)
+            return True
+        self._behind[symbol] = number, count
+        return False
+
+
 class BinanceStream:
     """Closed candles, which are those of history, and the best bid and ask.
 
     A change of bid and ask carries no time of the vendor's, only a number that grows: it has the time of its arrival,
-    and one with a smaller number than the one before is left out.
+    and one with a smaller number than the one before is left out. A number that is out of all proportion would silence
+    the pair: as soon as :data:`BEHIND` smaller ones have come in a row that grow, they are the order.
     """
 
     name = "binance"
@@ -64,18 +90,18 @@ class BinanceStream:
         """
         ours = {self._history.symbol(each): each.symbol for each in instruments}
         names = [f"{pair.lower()}@{what}" for pair in ours for what in (f"kline_{LENGTHS[timeframe]}", "bookTicker")]
-        newest: dict[str, int] = {}
+        order = _Order()
         async with self._client.link(f"/stream?streams={'/'.join(names)}") as socket:
             yield Beat()
             while True:
                 try:
-                    for message in self._read(await socket.receive(), ours, timeframe, newest):
+                    for message in self._read(await socket.receive(), ours, timeframe, order):
                         yield message
                 except ValueError as error:
                     yield Unread(str(error))
 
     def _read(
-        self, document: object, ours: Mapping[str, str], timeframe: Timeframe, newest: dict[str, int]
+        self, document: object, ours: Mapping[str, str], timeframe: Timeframe, order: _Order
     ) -> Iterator[Message]:
         reader = self._reader
         try:
@@ -86,7 +112,7 @@ class BinanceStream:
             if event == "kline":
                 yield from self._candle(reader.mapping(reader.field(body, "k"), "k"), ours, timeframe)
             elif event == "bookTicker":
-                yield from self._prices(body, ours, newest)
+                yield from self._prices(body, ours, order)
             elif "result" not in body:
                 yield Unread(f"it is of an unknown kind: {shown(body)}")
         except VendorError as error:
@@ -104,16 +130,15 @@ class BinanceStream:
         start = reader.milliseconds(reader.field(row, "t"), "t")
         yield LiveBar(symbol, start, opened, high, low, close, volume, UNKNOWN)
 
-    def _prices(self, row: Mapping[str, Any], ours: Mapping[str, str], newest: dict[str, int]) -> Iterator[Message]:
+    def _prices(self, row: Mapping[str, Any], ours: Mapping[str, str], order: _Order) -> Iterator[Message]:
         reader = self._reader
         symbol, number = self._ours(row, ours), reader.field(row, "u")
-        if not isinstance(number, int) or isinstance(number, bool):
-            raise reader.wrong(f"u is no number: {shown(number)}")
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= LARGEST:
+            raise reader.wrong(f"u is no number of a change: {shown(number)}")
         bid, ask = (reader.price(reader.field(row, name), name) for name in ("b", "a"))
-        if number <= newest.get(symbol, -1):
+        if not order.is_newer(symbol, number):
             yield Beat()
             return
-        newest[symbol] = number
         yield Tick(symbol, pd.Timestamp(self._clock.now()).value, _told(bid), _told(ask), None)
 
     def _ours(self, row: Mapping[str, Any], ours: Mapping[str, str]) -> str:

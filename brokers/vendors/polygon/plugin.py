@@ -20,10 +20,12 @@ class PolygonSettings(StreamSettings):
 
     Args:
         api_key: of the account; from ``POLYGON_API_KEY``.
+        stream_quotes: whether bid and ask are streamed beside the minutes; the plan has to include them.
     """
 
     kind: Literal["polygon"]
     api_key: SecretStr | None
+    stream_quotes: bool = False
 
 
 class PolygonPlugin(VendorPlugin):
@@ -39,13 +41,13 @@ class PolygonPlugin(VendorPlugin):
         return VendorFeed(self._history(settings, clock), settings, clock)
 
     def stream(self, settings: PolygonSettings, clock: Clock) -> LiveFeed:
-        """The live feed of minutes."""
+        """The live feed of minutes, and of quotes where the settings say so."""
         from brokers.vendors.polygon.stream import PolygonStream
         from brokers.vendors.web_socket import WebSocketClient
 
         key = demanded(settings.api_key, "POLYGON_API_KEY", self.kind)
         client = WebSocketClient(self.kind, settings.stream_url, (key,))
-        return PolygonStream(client, self._history(settings, clock), key)
+        return PolygonStream(client, self._history(settings, clock), key, quotes=settings.stream_quotes)
 
     def _history(self, settings: PolygonSettings, clock: Clock) -> PolygonHistory:
         from brokers.pacing import Pace

@@ -27,6 +27,10 @@ CLUSTERS = {
     AssetClass.CRYPTO: ("crypto", "XA"),
 }
 """The last part of the address, and what the minutes of its instruments are called."""
+QUOTES = {"stocks": "Q", "forex": "C", "crypto": "XQ"}
+"""What the changes of bid and ask are called in a cluster; indices have none."""
+SIDES = {"Q": ("bp", "ap"), "C": ("b", "a"), "XQ": ("bp", "ap")}
+"""Where a quote has its bid and its ask."""
 MINUTE = 60_000
 PAIR = 3
 """Letters of the currency at the end of a pair."""
@@ -37,14 +41,15 @@ class PolygonStream:
 
     Args:
         key: of the account; it is sent when a link stands.
+        quotes: whether bid and ask are asked for as well, which not every plan includes.
     """
 
     name = "polygon"
     gives_bars = True
     beats = False
 
-    def __init__(self, client: WebSocketClient, history: PolygonHistory, key: str) -> None:
-        self._client, self._history, self._key = client, history, key
+    def __init__(self, client: WebSocketClient, history: PolygonHistory, key: str, *, quotes: bool = False) -> None:
+        self._client, self._history, self._key, self._quotes = client, history, key, quotes
         self._reader = Reader(client.where)
 
     def kind_of(self, instrument: Instrument) -> BarKind | None:
@@ -74,7 +79,9 @@ class PolygonStream:
         ours = {_letters(self._history.symbol(each)): each for each in instruments}
         async with self._client.link(f"/{cluster}") as socket:
             await self._admitted(socket)
-            channels = ",".join(f"{event}.{_channel(self._history.symbol(each))}" for each in instruments)
+            asked = (event, QUOTES[cluster]) if self._quotes and cluster in QUOTES else (event,)
+            names = [_channel(self._history.symbol(each)) for each in instruments]
+            channels = ",".join(f"{kind}.{name}" for kind in asked for name in names)
             await socket.send({"action": "subscribe", "params": channels})
             yield Beat()
             while True:
@@ -111,6 +118,8 @@ class PolygonStream:
                 yield Beat()
             elif row.get("ev") == event:
                 yield from self._minute(row, ours)
+            elif self._quotes and row.get("ev") in SIDES:
+                yield self._quote(row, ours)
             else:
                 yield Unread(f"it is of an unknown kind: {shown(row)}")
         except VendorRefused:
@@ -135,11 +144,7 @@ class PolygonStream:
             raise self._reader.wrong(f"it answers {status}: {told}")
 
     def _minute(self, row: Mapping[str, Any], ours: Mapping[str, Instrument]) -> Iterator[Message]:
-        reader = self._reader
-        name = row.get("sym", row.get("pair"))
-        instrument = ours.get(_letters(str(name)))
-        if instrument is None:
-            raise reader.wrong(f"it is about {shown(name)}, which was not asked for")
+        reader, instrument = self._reader, self._ours(row, ours)
         start, end = (reader.milliseconds(reader.field(row, each), each) for each in ("s", "e"))
         if end - start != MINUTE * 1_000_000:
             raise reader.wrong(f"a bar lasts {(end - start) / 1e9:g} s and no minute")
@@ -149,6 +154,20 @@ class PolygonStream:
         last = reader.price(row["c"], "c")
         yield Tick(instrument.symbol, end, None, None, last)
         yield LiveBar(instrument.symbol, start, opened, high, low, close, volume, UNKNOWN)
+
+    def _quote(self, row: Mapping[str, Any], ours: Mapping[str, Instrument]) -> Tick:
+        """A change of the best prices; a side without an order has the price 0."""
+        reader, instrument = self._reader, self._ours(row, ours)
+        sides = (reader.price(reader.field(row, name), name) for name in SIDES[str(row["ev"])])
+        bid, ask = (price if price > 0 else None for price in sides)
+        return Tick(instrument.symbol, reader.milliseconds(reader.field(row, "t"), "t"), bid, ask, None)
+
+    def _ours(self, row: Mapping[str, Any], ours: Mapping[str, Instrument]) -> Instrument:
+        name = next((row[key] for key in ("sym", "pair", "p") if key in row), None)
+        instrument = ours.get(_letters(str(name)))
+        if instrument is None:
+            raise self._reader.wrong(f"it is about {shown(name)}, which was not asked for")
+        return instrument
 
 
 def _letters(name: str) -> str:

@@ -51,10 +51,11 @@ class PanelMarket(NamedTuple):
     """The bars of all instruments, shape (bars, instruments), on the union of their times.
 
     Prices are NaN where an instrument has no bar. ``marks`` holds the newest close instead, and 0 before the first.
-    ``volatility`` has no rows where no slippage model reads it; ``nothing`` never has any. ``elapsed`` are the years
-    since the bar before. ``actions`` are the corporate actions in the order of time: bar, instrument, new units per old
-    one, dividend per old unit. Where there are any, ``before`` holds the marks of the bar before in the units of each
-    bar; otherwise it has no rows.
+    ``volatility`` has no rows where no slippage model reads it; ``nothing`` never has any. ``fee_open`` and
+    ``fee_close`` are the rates of the currency of the fees, without rows where that is the account's. ``elapsed`` are
+    the years since the bar before. ``actions`` are the corporate actions in the order of time: bar, instrument, new
+    units per old one, dividend per old unit. Where there are any, ``before`` holds the marks of the bar before in the
+    units of each bar; otherwise it has no rows.
     """
 
     open: Matrix
@@ -66,6 +67,8 @@ class PanelMarket(NamedTuple):
     volatility: Matrix
     marks: Matrix
     nothing: Matrix
+    fee_open: Matrix
+    fee_close: Matrix
     elapsed: Floats
     actions: Matrix
     before: Matrix
@@ -156,6 +159,8 @@ def bars_of(market: PanelMarket, n: int) -> BarArrays:
         market.marks[:, n],
         market.nothing[:, n],
         market.nothing[:, n],
+        market.fee_open[:, n],
+        market.fee_close[:, n],
         market.nothing[:, n],
         market.nothing,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tradewright.backtest.account import ACTIONS, LOTS, WORKING, FillLog
+from tradewright.backtest.account import ACTIONS, LOTS, WORKING, FillLog, fees_at
 from tradewright.backtest.actions import adjust_target
 from tradewright.backtest.kernel import Indices, Matrix, chosen_columns, resting
 from tradewright.backtest.orders import (
@@ -161,7 +161,8 @@ def submit(
     request = OrderRequest(action[0], action[1], action[2], action[3], NAN, NAN, NAN, NAN, NAN, NAN)
     desk.targets[row, n, :] = NAN
     desk.targets[row, n, WEIGHT] = weight
-    desk.targets[row, n, WANTED] = sized_at_decision(request, weight, equity, market.close[i, n], 1.0, rules)
+    fees = fees_at(bars_of(market, n), rules, i, True)
+    desk.targets[row, n, WANTED] = sized_at_decision(request, weight, equity, market.close[i, n], 1.0, fees, rules)
     desk.targets[row, n, TARGET_LIMIT] = action[1]
     desk.targets[row, n, TARGET_STOP] = action[2]
     desk.targets[row, n, TARGET_TAKE_PROFIT] = action[3]

@@ -122,7 +122,8 @@ def run_allocation(
     rules, count = panel.specs[0].rules(), len(panel.names)
     decides = deciding_bars(shared.rebalance or strategy.rebalance, days)
     params = tuple(map(float, strategy.parameters())) or (0.0,)
-    simulate = allocation_simulator(strategy.allocate, actions=len(panel.market.actions) > 0)
+    acts, charged = len(panel.market.actions) > 0, len(panel.market.fee_open) > 0
+    simulate = allocation_simulator(strategy.allocate, actions=acts, fee_rates=charged)
     fault = np.zeros(4)
 
     def once(book: Book, log: FillLog, curves: Curves) -> None:
@@ -170,8 +171,8 @@ def _run_decisions(strategy: Strategy, panel: Panel, shared: SharedAccount) -> P
     inputs = [inputs_of(strategy, table, spec.secondary) for table, spec in zip(panel.bars, panel.specs, strict=True)]
     columns, which = own_columns([each.features for each in inputs], max(len(table.ts) for table in panel.bars))
     params = inputs[0].params
-    acts = len(panel.market.actions) > 0
-    simulate = panel_simulator(strategy.generate_signal, which.shape[1], actions=acts)
+    acts, charged = len(panel.market.actions) > 0, len(panel.market.fee_open) > 0
+    simulate = panel_simulator(strategy.generate_signal, which.shape[1], actions=acts, fee_rates=charged)
 
     def once(book: Book, log: FillLog, curves: Curves) -> None:
         slots = _slots(rules)

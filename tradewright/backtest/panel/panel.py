@@ -197,9 +197,36 @@ def _market(tables: Sequence[Bars], rows: Sequence[Indices], ts: Times, specs: S
     elapsed = contiguous(np.diff(ts, prepend=ts[0]) / YEAR_NS)
     actions = _actions(rows, specs)
     before = nothing if len(actions) == 0 else _before(marks, actions)
+    fee_rates = _fee_rates(tables, rows, count, specs)
     return PanelMarket(
-        **plain, volatility=volatility, marks=marks, nothing=nothing, elapsed=elapsed, actions=actions, before=before
+        **plain,
+        volatility=volatility,
+        marks=marks,
+        nothing=nothing,
+        fee_open=fee_rates[0],
+        fee_close=fee_rates[1],
+        elapsed=elapsed,
+        actions=actions,
+        before=before,
     )
+
+
+def _fee_rates(
+    tables: Sequence[Bars], rows: Sequence[Indices], count: int, specs: Sequence[BacktestSpec]
+) -> tuple[Matrix, Matrix]:
+    """The rates of the currency of the fees at the open and the close of each bar; no rows where there are none.
+
+    Raises:
+        DataError: rates of other bars.
+    """
+    known = [spec.fee_conversion for spec in specs if spec.fee_conversion is not None]
+    if len(known) < len(specs):
+        nothing = contiguous(np.empty((0, len(tables))))
+        return nothing, nothing
+    for each, table in zip(known, tables, strict=True):
+        each.check(len(table.ts))
+    opens, closes = ([getattr(each, name) for each in known] for name in ("open", "close"))
+    return _table(opens, rows, count, carried=True), _table(closes, rows, count, carried=True)
 
 
 def _actions(rows: Sequence[Indices], specs: Sequence[BacktestSpec]) -> Matrix:
