@@ -133,7 +133,8 @@ def run_rehearsal(
         theirs = [fill for past in pasts.values() for fill in past.backtest_fills(began, ended)]
         ours = [pasts[row.instrument].rehearsed_fill(row) for row in replayed.ledger.executions.all()]
         orders = sum(attempt.sending_at is not None for attempt in replayed.ledger.attempts.all())
-        parity = compare(theirs, ours, log.refusals, began)
+        trailed = {symbol for symbol, past in pasts.items() if past.trails(began)}
+        parity = compare(theirs, ours, log.refusals, began, trailed)
         return Rehearsal(began, ended, log, parity, orders, desk.problems())
 
 

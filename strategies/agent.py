@@ -14,7 +14,7 @@ from tradewright.model.agent import Agent, AgentAnswers, AgentSnapshot, no_limit
 from tradewright.model.errors import DataError
 from tradewright.model.order import Fill
 from tradewright.model.signal import SignalAction, SignalCandidate
-from tradewright.model.strategy import Strategy
+from tradewright.model.strategy import OrderRequest, Strategy
 from tradewright.portfolio.identity import signal_id
 
 
@@ -72,7 +72,8 @@ class StrategyAgent(Agent):
         bars = snapshot.bars
         if len(bars.ts) == 0:
             raise DataError("no bars", where=snapshot.instrument, remedy="wait for the first closed bar")
-        target, _limit, stop, profit = decide(self.strategy, bars, snapshot.position, snapshot.secondary)
+        answer = OrderRequest(*decide(self.strategy, bars, snapshot.position, snapshot.secondary))
+        target = answer.target
         if target != target:
             return []
         name, at = self.strategy.name, datetime.fromtimestamp(int(bars.ts[-1]) / 1e9, UTC)
@@ -86,8 +87,10 @@ class StrategyAgent(Agent):
             size_pct=abs(target) * self.size_pct,
             bar_ts=at,
             price=_price(bars.close[-1]),
-            stop=None if stop != stop else _price(stop),
-            take_profit=None if profit != profit else _price(profit),
+            stop=_price_or_none(answer.stop),
+            take_profit=_price_or_none(answer.take_profit),
+            trail=_price_or_none(answer.trail),
+            trail_percent=_price_or_none(answer.trail_percent),
             data_hash=snapshot.data_hash,
             feature_hash=snapshot.feature_hash,
             config_hash=snapshot.config_hash,
@@ -112,3 +115,7 @@ def _action(target: float) -> SignalAction:
 
 def _price(value: float) -> Decimal:
     return Decimal(repr(float(value)))
+
+
+def _price_or_none(value: float) -> Decimal | None:
+    return None if value != value else _price(value)

@@ -164,7 +164,7 @@ def positions(overrides: Overrides = None, as_json: Json = False) -> None:
     from app.operations.formatting import price_text
 
     def show(output: Output, held: Listing[PositionView]) -> object:
-        header = ("instrument", "quantity", "average price", "last price", "value", "remark")
+        header = ("instrument", "quantity", "average price", "last price", "value", "remark", "protection")
         rows = [
             (
                 row.instrument,
@@ -173,6 +173,7 @@ def positions(overrides: Overrides = None, as_json: Json = False) -> None:
                 price_text(row.last_price, None),
                 row.value,
                 row.remark,
+                row.protection,
             )
             for row in held.rows
         ]

@@ -51,8 +51,10 @@ def explanation(walk: Provenance, tz: str, kept: Mapping[str, KeptSettings] | No
 
 
 def _protection_text(intent: Intent) -> str:
-    """The stop and the take-profit of an intent, and who watches them; empty without either."""
-    prices = [f"stop {intent.stop}"] if intent.stop is not None else []
+    """The stop, trailing stop and take-profit of an intent, and who watches them; empty without any."""
+    trail = intent.trailing_stop
+    prices = [f"stop {intent.stop}"] if intent.stop is not None and trail is None else []
+    prices += [trail.text] if trail is not None else []
     prices += [f"take-profit {intent.take_profit}"] if intent.take_profit is not None else []
     watched = "protective orders at the venue" if intent.protective_orders else "watched on the strategy's bars only"
     return f"{', '.join(prices)}: {watched}" if prices else ""

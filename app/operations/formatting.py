@@ -106,7 +106,19 @@ def parity_row(row: ParityRow) -> tuple[object, ...]:
     )
 
 
-ORDER_HEADER = ("ref", "instrument", "side", "quantity", "attempt", "order", "filled", "price", "fees", "since")
+ORDER_HEADER = (
+    "ref",
+    "instrument",
+    "side",
+    "quantity",
+    "attempt",
+    "order",
+    "filled",
+    "price",
+    "fees",
+    "since",
+    "terms",
+)
 
 
 def fees_text(fees: Mapping[str, Decimal]) -> str:
@@ -119,7 +131,8 @@ def order_row(view: OrderView) -> tuple[object, ...]:
     attempt = view.attempt
     named = (attempt.ref, attempt.instrument, attempt.side, attempt.quantity, view.state, view.order_state or "none")
     price = price_text(view.average_price, None)
-    return (*named, view.filled, price, fees_text(view.fees) or "none", f"{view.since:%Y-%m-%d %H:%M:%S}")
+    since = f"{view.since:%Y-%m-%d %H:%M:%S}"
+    return (*named, view.filled, price, fees_text(view.fees) or "none", since, view.terms)
 
 
 def intent_row(view: IntentView) -> tuple[object, ...]:

@@ -310,6 +310,7 @@ def _position(row: PositionView, instrument: Instrument | None) -> Row:
         "average": price_text(row.average_price, instrument),
         "last": price_text(row.last_price, instrument) or NONE,
         "value": ", ".join(filter(None, ("" if row.value is None else _money(row.value), row.remark))) or NONE,
+        "protection": row.protection or NONE,
     }
 
 
@@ -342,6 +343,7 @@ def _order(row: OrderView, tz: str, instrument: Instrument | None) -> Row:
         "instrument": attempt.instrument,
         "side": attempt.side.value,
         "quantity": f"{attempt.quantity:f}",
+        "terms": row.terms,
         "state": row.state.value,
         "filled": f"{row.filled:f}",
         "price": price_text(row.average_price, instrument) or NONE,

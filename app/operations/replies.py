@@ -70,6 +70,8 @@ class PositionView:
     value: Decimal | None
     remark: str = ""
     """The rate at which the value was converted, or why there is none, such as an instrument that is not configured."""
+    protection: str = ""
+    """The protective orders that the venue works for it, in words; empty without any."""
 
 
 @dataclass(frozen=True)

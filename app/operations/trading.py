@@ -27,6 +27,7 @@ from runtime.container import Container
 from runtime.kept_settings import KeptSettings, kept_settings
 from runtime.trading import UNKNOWN_ACCOUNT, account_in_force, not_well
 from tradewright.execution import operator_actions as desk
+from tradewright.execution.protection import protection_texts
 from tradewright.execution.provenance import Provenance
 from tradewright.execution.provenance import explain as explain_in
 from tradewright.execution.types import SendResult
@@ -253,11 +254,13 @@ def positions(settings: Settings) -> Listing[PositionView]:
 
         def whole() -> Listing[PositionView]:
             account = account_in_force(settings, house.ledger)
-            return Listing(
-                valued(house, house.ledger.executions.positions(account)), account, _remark(account, 0, "position")
-            )
+            return Listing(_held(house, account), account, _remark(account, 0, "position"))
 
         return set_aside(whole, lambda: _positions_apart(house))
+
+
+def _held(house: Container, account: str) -> tuple[PositionView, ...]:
+    return valued(house, house.ledger.executions.positions(account), protection_texts(house.ledger, account))
 
 
 def _positions_apart(house: Container) -> Listing[PositionView]:
@@ -382,7 +385,7 @@ def _overview(house: Container) -> DeskView:
         reconciled_at=last.at if last else None,
         differences=last.differences if last else (),
         switches=tuple(row for row in ledger.kill_switches.present() if row.stopped),
-        positions=valued(house, house.ledger.executions.positions(account)),
+        positions=_held(house, account),
         equity_marks=tuple((mark.at, mark.equity) for mark in marks),
         scopes=tuple(scopes(settings, ledger)),
         problems=problems(ledger, account, starts_stopped=settings.mode.name is Mode.LIVE),

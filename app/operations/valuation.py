@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 
 from app.operations.replies import PositionView
 from runtime.container import Container
@@ -14,8 +15,14 @@ NOT_CONFIGURED = "not in conf/instruments"
 """The remark of a position that cannot be valued because its instrument is not declared."""
 
 
-def valued(house: Container, positions: Iterable[Position]) -> tuple[PositionView, ...]:
-    """Positions in the account's currency, each with the rate that it was converted at, or why it has no value."""
+def valued(
+    house: Container, positions: Iterable[Position], protections: Mapping[str, str] = MappingProxyType({})
+) -> tuple[PositionView, ...]:
+    """Positions in the account's currency, each with the rate that it was converted at, or why it has no value.
+
+    Args:
+        protections: what protects each holding at the venue, by instrument.
+    """
     held = [row for row in positions if row.quantity]
     quotes = house.newest_quotes() if held else {}
     worth = _Worth(house)
@@ -24,7 +31,17 @@ def valued(house: Container, positions: Iterable[Position]) -> tuple[PositionVie
         last = quotes[row.instrument].last if row.instrument in quotes else None
         point, remark = worth.of_point(row.instrument)
         value = None if last is None or point is None else row.quantity * last * point
-        views.append(PositionView(row.instrument, row.quantity, row.average_price, last, value, remark))
+        views.append(
+            PositionView(
+                row.instrument,
+                row.quantity,
+                row.average_price,
+                last,
+                value,
+                remark,
+                protections.get(row.instrument, ""),
+            )
+        )
     return tuple(views)
 
 

@@ -116,7 +116,8 @@ def order_of(names: SymbolMap, order: Order, contract: Contract, state: OrderSta
     held_back = not completed and not order.permId
     status = VenueStatus.PENDING if held_back else status_of(state.status)
     kind = kind_of(order.orderType, order.tif)
-    stop = order.trailStopPrice if kind is OrderType.TRAILING_STOP else order.auxPrice
+    trails = kind is OrderType.TRAILING_STOP
+    stop = order.trailStopPrice if trails else order.auxPrice
     return VenueOrder(
         ref=order.orderRef,
         perm_id=order.permId,
@@ -132,9 +133,16 @@ def order_of(names: SymbolMap, order: Order, contract: Contract, state: OrderSta
         text=state.completedStatus if completed else state.warningText,
         limit_price=optional(order.lmtPrice) if kind in LIMITED else None,
         stop_price=optional(stop) if kind in STOPPED else None,
+        trail=_distance(order.auxPrice) if trails else None,
+        trail_percent=_distance(order.trailingPercent) if trails else None,
         group=order.ocaGroup,
         held_back=held_back,
     )
+
+
+def _distance(value: object) -> Decimal | None:
+    """The distance of a trailing stop in one of its two fields; 0 stands in the one that the venue does not use."""
+    return optional(value) or None
 
 
 def _side(word: str, message: str) -> Side:

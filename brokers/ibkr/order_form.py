@@ -15,7 +15,7 @@ from tradewright.model.approved import ApprovedOrder
 from tradewright.model.errors import OrderNotAccepted
 from tradewright.model.hashing import decimal_text
 from tradewright.model.instrument import AssetClass, Instrument
-from tradewright.model.order import OrderTerms
+from tradewright.model.order import OrderTerms, TrailingStopOrder
 
 
 class GroupForm(NamedTuple):
@@ -69,6 +69,9 @@ def leg_form(
     for price in (terms.limit_price, terms.stop_price):
         if price is not None and (not instrument.on_tick(price) or (price <= 0 and not instrument.negative_prices)):
             raise _misfit("price", price, instrument.tick_size, instrument.symbol)
+    amount = terms.order.amount if isinstance(terms.order, TrailingStopOrder) else None
+    if amount is not None and not instrument.on_tick(amount):
+        raise _misfit("trailing amount", amount, instrument.tick_size, instrument.symbol)
     order, tif = terms.order, wire_tif(terms)
     if instrument.asset_class is AssetClass.CRYPTO:
         order, tif = crypto_order(terms, ceiling)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from brokers.sim.state import AccountBook, BookOrder
 from tradewright.model.instrument import Instrument
-from tradewright.model.order import OrderTerms
+from tradewright.model.order import OrderTerms, TrailingStopOrder
 
 Refusal = tuple[int, str]
 ACCEPTED: Refusal = (0, "")
@@ -17,6 +17,9 @@ def form_refusal(instrument: Instrument, terms: OrderTerms) -> Refusal:
     for price in (terms.limit_price, terms.stop_price):
         if price is not None and (not instrument.on_tick(price) or (price <= 0 and not instrument.negative_prices)):
             return 110, "The price does not conform to the minimum price variation for this contract."
+    amount = terms.order.amount if isinstance(terms.order, TrailingStopOrder) else None
+    if amount is not None and not instrument.on_tick(amount):
+        return 110, "The trailing amount does not conform to the minimum price variation for this contract."
     if not instrument.on_lot(terms.quantity):
         return 10243, f"The size {terms.quantity} is not a whole number of lots of {instrument.lot_size}."
     return ACCEPTED

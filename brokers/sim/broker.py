@@ -24,7 +24,7 @@ from tradewright.model.broker import (
 )
 from tradewright.model.errors import BrokerError, OrderNotAccepted
 from tradewright.model.instrument import AssetClass
-from tradewright.model.order import Fill, Leg, OrderTerms, OrderType, TimeInForce
+from tradewright.model.order import Fill, Leg, OrderTerms, OrderType, TimeInForce, TrailingStopOrder
 from tradewright.policy.approval import verify
 
 WHERE = "simulated venue"
@@ -299,7 +299,7 @@ def _is_told(order: BookOrder, heard: int) -> bool:
 
 
 def _venue_order(order: BookOrder, orders: Mapping[int, BookOrder]) -> VenueOrder:
-    parent = orders.get(order.placement.parent)
+    parent, kind = orders.get(order.placement.parent), order.terms.order
     return VenueOrder(
         ref=order.ref,
         perm_id=order.perm_id,
@@ -315,6 +315,8 @@ def _venue_order(order: BookOrder, orders: Mapping[int, BookOrder]) -> VenueOrde
         text=order.text,
         limit_price=order.terms.limit_price,
         stop_price=order.stop if order.stop is not None else order.terms.stop_price,
+        trail=kind.amount if isinstance(kind, TrailingStopOrder) else None,
+        trail_percent=kind.percent if isinstance(kind, TrailingStopOrder) else None,
         parent_ref=parent.ref if parent is not None else "",
         group=order.placement.group,
         held_back=order.placement.held,

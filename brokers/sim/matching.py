@@ -125,13 +125,15 @@ def _stop_limit(order: StopLimitOrder, side: int, triggered: bool, bar: Sequence
 def _trailing(
     order: TrailingStopOrder, side: int, triggered: bool, stop: Decimal | None, bar: Sequence[Decimal]
 ) -> Match:
-    """A sale's stop follows the highest price, a purchase's the lowest; it never moves back."""
+    """A sale's stop follows the highest price, a purchase's the lowest; it never moves back.
+
+    It starts at the nearer of where it was placed and one distance from the first price, as of a stop and a trailing
+    stop the nearer one counts in the engine.
+    """
     if triggered:
         return Match(_market(bar), True, stop)
-    if stop is None and order.stop_price is not None:
-        stop = order.stop_price
-    else:
-        stop = trailed(side, Decimal("NaN") if stop is None else stop, bar[0], order.distance(bar[0]))
+    start = stop if stop is not None else order.stop_price
+    stop = trailed(side, Decimal("NaN") if start is None else start, bar[0], order.distance(bar[0]))
     price = _stop(side, stop, bar)
     if price is not None:
         return Match(price, True, stop)

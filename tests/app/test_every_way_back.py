@@ -136,6 +136,16 @@ def fills_missing(at: Desk) -> None:
         state["opening"] = {"AAPL": "10"}
 
 
+def trail_altered(at: Desk) -> None:
+    """Somebody widens a trailing stop at the venue."""
+    at.venue.set(mode="rest")
+    at.venue.alter(at.order("--side BUY --qty 10 --type TRAIL --trail 2.5"), trail="25")
+
+
+def trail_put_right(at: Desk) -> None:
+    at.venue.alter(at.venue.state["orders"][-1]["ref"], trail="2.5", stop_price="104")
+
+
 def overnight(at: Desk) -> None:
     resting(at)
     at.run("end-of-day")
@@ -241,6 +251,8 @@ WALKS = {
     "a fill of another quantity": Walk(FreezeCode.FILL_DIFFERS, quantity_differs),
     "an order that is gone": Walk(FreezeCode.MISSING_AT_VENUE, missing, statement="CANCELLED"),
     "a fill that is not told": Walk(FreezeCode.FILLS_MISSING, fills_missing, statement="FILLED --fill x.01=10@100"),
+    "a trailing stop that was changed": Walk(FreezeCode.TERMS_DIFFER, trail_altered, trail_put_right),
+    "a changed trailing stop that is ended": Walk(FreezeCode.TERMS_DIFFER, trail_altered, skipped=2),
     "open when the day ends": Walk(FreezeCode.OPEN_OVERNIGHT, overnight),
     "gone after midnight": Walk(FreezeCode.OPEN_OVERNIGHT, overnight_and_gone, statement="CANCELLED"),
     "in doubt, never arrived": Walk(FreezeCode.ORDER_UNKNOWN, lost),

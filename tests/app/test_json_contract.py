@@ -29,6 +29,7 @@ TERMS = {
 INTENT = {
     "intent_id": TEXT, "strategy": TEXT, "signal_id": TEXT, "terms": TERMS, "confidence": NUMBER, "size_pct": NUMBER,
     "reference_price": NUMBER, "stop": (NOTHING, *NUMBER), "take_profit": (NOTHING, *NUMBER), "decided_at": Moment,
+    "trail": (NOTHING, *NUMBER), "trail_percent": (NOTHING, *NUMBER),
     "protective_orders": FLAG, "reduce_only": FLAG, "account": TEXT, "provenance": dict,
 }  # fmt: skip
 DECISION = {
@@ -49,7 +50,8 @@ EXECUTION = {
 }  # fmt: skip
 ORDER = {
     "attempt": ATTEMPT, "state": TEXT, "order_state": TEXT, "filled": NUMBER, "average_price": NUMBER,
-    "fees": {"USD": NUMBER}, "since": Moment, "reason": TEXT, "perm_ids": [int], "executions": [EXECUTION],
+    "fees": {"USD": NUMBER}, "since": Moment, "reason": TEXT, "perm_ids": [int], "terms": TEXT,
+    "executions": [EXECUTION],
     "events": [{"ref": TEXT, "state": TEXT, "reason": TEXT, "at": Moment}],
 }  # fmt: skip
 LISTED = {"account": TEXT, "remark": TEXT, "damaged": []}
@@ -214,7 +216,7 @@ CONTRACT: dict[str, Any] = {
     "positions": {
         "positions": [
             {"instrument": TEXT, "quantity": NUMBER, "average_price": NUMBER, "last_price": NUMBER, "value": NUMBER,
-             "remark": TEXT}
+             "remark": TEXT, "protection": TEXT}
         ],
         **LISTED,
     },

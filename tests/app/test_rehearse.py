@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.support.houses import KEPT, House, conf_copy
 @pytest.fixture(scope="module")
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> House:
     folder = tmp_path_factory.mktemp("replayed")
-    conf = conf_copy(folder, (*KEPT, "ema_crossover"))
+    conf = conf_copy(folder, (*KEPT, "ema_crossover", "trailing_breakout"))
     return House(conf, folder / "data", ("universe.instruments=[BTC]",))
 
 
@@ -43,6 +44,31 @@ def test_every_fill_is_the_backtests_half_a_spread_away(house: House) -> None:
     assert len(orders) == reply["orders"]
     assert sum(order["filled"] > 0 for order in orders) == reply["fills"]
     assert say("ledger", "verify", at).status == 0
+
+
+def test_a_trailing_stop_fills_at_the_venue_where_the_backtest_says(house: House) -> None:
+    """From the signal over gate, ledger and sender to the venue, which trails bar by bar as the engine does."""
+    span = ("--from", "2026-11-20", "--to", "2026-11-20T02:30:00Z")
+    chosen = ("strategy=trailing_breakout", "strategy.channel=5", "strategy.trail_atr=2.0", *house.overrides)
+    reply = say("rehearse", *chosen, *span, "--json").json
+    assert (reply["unexplained"], reply["differences"], reply["problems"]) == (0, [], [])
+    assert set(reply["reasons"]) <= {"TAKEN_OVER"}
+    sales = [row for row in reply["rows"] if row["backtest"] and row["rehearsed"] and row["backtest"]["side"] < 0]
+    assert len(sales) >= 3
+    assert all(abs(row["difference_bps"]) <= 1.1 for row in sales)
+
+    at = f"storage.root={reply['folder']}"
+    orders = say("orders", at, "--newest", "0", "--json").json["orders"]
+    stops = [order for order in orders if order["attempt"]["leg"] == "sl"]
+    entries = [order for order in orders if order["attempt"]["side"] == "BUY"]
+    assert len(stops) == len(entries), "no entry goes out without its stop"
+    assert sum(order["filled"] > 0 for order in stops) == len(sales), "each sale is the trailing stop's"
+    (working,) = (order for order in stops if order["order_state"] == "ACCEPTED")
+    assert re.fullmatch(r"trailing stop [\d.]+ behind the best price", working["terms"])
+    (position,) = say("positions", at, "--json").json["positions"]
+    assert position["protection"] == f"{position['quantity']}: {working['terms']}"
+    told = say("explain", working["attempt"]["ref"], at).out
+    assert f"{working['terms']}: protective orders at the venue" in told
 
 
 def test_a_refusal_of_the_gate_is_the_reason(house: House) -> None:
@@ -79,7 +105,7 @@ def test_daily_bars_of_an_exchange_trade_at_its_opening(house: House) -> None:
     [
         (("strategy=ema_crossover", "--from", "2031-01-01"), "no bar of BTC lies in the period"),
         (("strategy=ema_crossover", "--from", "yesterday"), "backtest.start"),
-        (("strategy=nothing",), "must be one of buy_and_hold, ema_crossover, sma_crossover"),
+        (("strategy=nothing",), "must be one of buy_and_hold, ema_crossover, sma_crossover, trailing_breakout"),
     ],
 )
 def test_a_rehearsal_that_makes_no_sense_is_refused(house: House, words: tuple[str, ...], told: str) -> None:

@@ -17,7 +17,7 @@ from tradewright.backtest.spec import BacktestSpec
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.errors import DataError
-from tradewright.model.strategy import HOLD, NAN, Action, Feature
+from tradewright.model.strategy import HOLD, NAN, NO_ORDER, Action, Feature, OrderRequest, order
 
 SPEC = BacktestSpec(allow_short=True)
 
@@ -81,7 +81,7 @@ def test_a_strategy_that_never_decided_is_flat_since_the_beginning() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 50])
 def test_buy_and_hold_wants_the_same_since_its_first_bar(count: int) -> None:
-    target, since, stop, profit = current_target(BuyAndHold(), random_bars(2, count), SPEC)
+    target, since, stop, profit = current_target(BuyAndHold(), random_bars(2, count), SPEC)[:4]
     assert (target, since) == (1.0, 0)
     assert math.isnan(stop)
     assert math.isnan(profit)
@@ -90,7 +90,7 @@ def test_buy_and_hold_wants_the_same_since_its_first_bar(count: int) -> None:
 def test_a_decision_keeps_its_bar_its_share_and_its_protective_exits() -> None:
     strategy = script(act(3, 0.5, stop=90.0, profit=120.0), act(6, 1.0, stop=95.0))
     for count in (4, 5, 7, 20):
-        assert current_target(strategy, flat_bars([100.0] * count), SPEC) == (0.5, 3, 90.0, 120.0)
+        assert current_target(strategy, flat_bars([100.0] * count), SPEC)[:4] == (0.5, 3, 90.0, 120.0)
 
 
 def test_a_reversal_is_a_new_decision_and_flat_where_shorts_are_not_allowed() -> None:
@@ -118,6 +118,52 @@ def test_a_limit_stands_once_it_is_reached() -> None:
     assert [current_target(strategy, flat_bars(closes[:n]), SPEC)[:2] for n in (2, 3, 4, 5)] == [
         (0.0, 0), (0.0, 0), (1.0, 3), (1.0, 3),
     ]  # fmt: skip
+
+
+def test_a_limit_that_is_reached_stands_with_its_exits() -> None:
+    strategy, closes = script(act(1, 1.0, limit=95.0, stop=80.0, profit=120.0)), [100.0, 100.0, 100.0, 94.0, 100.0]
+    assert current_target(strategy, flat_bars(closes), SPEC)[:4] == (1.0, 3, 80.0, 120.0)
+
+
+def trailing(i: int, features: tuple[Floats, ...], params: tuple[float, ...], position: float) -> OrderRequest:
+    """At bar 1 long with a trailing stop: an amount, or percent; then nothing."""
+    if i != 1 or position != 0.0 or not features[0][i] > 0:
+        return NO_ORDER
+    return order(1.0, limit=params[2], stop=params[3], trail=params[0], trail_percent=params[1])
+
+
+@dataclass(frozen=True)
+class Trailing:
+    """One entry with a trailing stop."""
+
+    trail: float = NAN
+    percent: float = NAN
+    limit: float = NAN
+    stop: float = NAN
+
+    name = "trailing"
+    generate_signal = staticmethod(trailing)
+
+    def prepare_state(self) -> tuple[Feature, ...]:
+        return (Feature("close"),)
+
+    def parameters(self) -> tuple[float, ...]:
+        return self.trail, self.percent, self.limit, self.stop
+
+
+@pytest.mark.parametrize("strategy", [Trailing(trail=5.0), Trailing(percent=5.0), Trailing(trail=5.0, stop=80.0)])
+def test_a_target_carries_its_trailing_stop_which_ends_it_in_the_bar_that_reaches_it(strategy: Trailing) -> None:
+    closes = [100.0, 100.0, 100.0, 110.0, 105.1, 104.0, 104.0]
+    want = (1.0, 1, strategy.stop, NAN, strategy.trail, strategy.percent)
+    for count in (2, 4):
+        assert current_target(strategy, flat_bars(closes[:count]), SPEC) == pytest.approx(want, nan_ok=True)
+    assert current_target(strategy, flat_bars(closes[:5]), SPEC)[:2] == (1.0, 1), "5 below 110 is 105, 5 % are 104.5"
+    assert current_target(strategy, flat_bars(closes), SPEC)[:2] == (0.0, 5)
+
+
+def test_a_limit_with_a_trailing_stop_carries_it_once_it_is_reached() -> None:
+    strategy, closes = Trailing(trail=5.0, limit=95.0), [100.0, 100.0, 100.0, 94.0, 94.0]
+    assert current_target(strategy, flat_bars(closes), SPEC)[:5] == pytest.approx((1.0, 3, NAN, NAN, 5.0), nan_ok=True)
 
 
 def test_a_limit_the_other_way_closes_at_once() -> None:

@@ -36,10 +36,10 @@ SETS: dict[str, list[dict[str, float]]] = {
     "pairs": [{"window": window, "entry": entry} for window in (10, 25) for entry in (1.0, 2.0)],
     "macd_trend": [{"fast": 4, "slow": 9, "signal": 3, "threshold": at} for at in (0.0, 0.001, 0.004, 0.5)],
     "trailing_breakout": [
-        {"channel": channel, "atr_period": 5, "trail_atr": trail, "max_bars": held}
+        {"channel": channel, "atr_period": 5, "trail_atr": 1.0 + resting, "max_bars": held, "stop_entry": resting}
         for channel in (3, 8)
-        for trail in (1.0, 3.0)
-        for held in (4, 50)
+        for resting in (0, 1)
+        for held in (0, 4)
     ],
 }
 SPECS = {

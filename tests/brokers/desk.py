@@ -94,10 +94,20 @@ def approved(
     )
 
 
-def bracket(entry: object = None, stop: object = 95, target: object = 105, quantity: object = 10) -> ApprovedOrder:
-    """A purchase of AAPL with a stop loss and a take profit; ``entry`` is its kind, at market when None."""
+def bracket(
+    entry: object = None,
+    stop: object = 95,
+    target: object = 105,
+    quantity: object = 10,
+    trail: dict[str, object] | None = None,
+) -> ApprovedOrder:
+    """A purchase of AAPL with a stop loss and a take profit; ``entry`` is its kind, at market when None.
+
+    Args:
+        trail: the distance of a stop loss that trails, and where it starts.
+    """
     legs = {
-        Leg.STOP_LOSS: {"kind": "STOP", "stop_price": stop},
+        Leg.STOP_LOSS: {"kind": "TRAILING_STOP", **trail} if trail else {"kind": "STOP", "stop_price": stop},
         Leg.TAKE_PROFIT: {"kind": "LIMIT", "limit_price": target},
     }
     terms = {"instrument": "AAPL", "side": "SELL", "quantity": quantity, "tif": "GTC"}

@@ -142,6 +142,53 @@ async def test_one_protective_leg_cancels_the_other(kind: str, bid: str, filled:
         assert (await desk.broker.snapshot()).positions == (), "nothing is sold twice"
 
 
+TRAILS: list[tuple[dict[str, object], str, str]] = [
+    ({"amount": "2.5"}, "95.48", "101.50"),
+    ({"percent": 2}, "96.0204", "101.92"),
+    ({"amount": "2.5", "stop_price": "97.25"}, "97.25", "101.50"),
+    ({"amount": "2.5", "stop_price": "90.00"}, "95.48", "101.50"),
+]
+"""A distance, and where the stop stands once the entry has filled at a bid of 97.98, and once the bid was 104.00."""
+
+
+@pytest.mark.parametrize(("trail", "start", "stop"), TRAILS)
+@in_loop
+async def test_a_protective_leg_trails_once_its_entry_has_filled(
+    kind: str, trail: dict[str, object], start: str, stop: str
+) -> None:
+    async with open_desk(kind) as desk:
+        order = bracket({"kind": "LIMIT", "limit_price": 98}, trail=trail)
+        await desk.broker.check(order)
+        await desk.place_group(REF, order)
+        for ref in (REF, STOP, TARGET):
+            await desk.acknowledged(ref)
+        desk.quote("AAPL", "104.50", "104.52")
+        desk.quote("AAPL", "97.98", "98.00")
+        await until(lambda: desk.fills(REF))
+        assert (await opened(desk))[STOP].stop_price == Decimal(start), "what went before the entry does not count"
+        desk.quote("AAPL", "104.00", "104.02")
+        desk.quote("AAPL", "103.00", "103.02")
+        await desk.reconnect()
+        shown = (await opened(desk))[STOP]
+        assert (shown.order_type, shown.stop_price) == (OrderType.TRAILING_STOP, Decimal(stop))
+        assert (shown.trail, shown.trail_percent) == tuple(
+            None if each is None else Decimal(str(each)) for each in (trail.get("amount"), trail.get("percent"))
+        )
+        desk.quote("AAPL", stop, stop)
+        await until(lambda: desk.fills(STOP))
+        assert [fill.price for fill in desk.fills(STOP)] == [Decimal(stop)]
+        assert (await ended(desk))[TARGET] == "CANCELLED"
+        snapshot = await desk.broker.snapshot()
+        assert (snapshot.open_orders, snapshot.positions) == ((), ())
+
+
+@in_loop
+async def test_an_amount_between_two_ticks_is_not_sent(kind: str) -> None:
+    async with open_desk(kind) as desk:
+        with pytest.raises(OrderNotAccepted, match=r"amount|variation"):
+            await desk.broker.check(bracket(trail={"amount": "2.505"}))
+
+
 @in_loop
 async def test_a_partly_filled_leg_reduces_the_other(kind: str) -> None:
     async with open_desk(kind) as desk:

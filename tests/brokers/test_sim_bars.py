@@ -179,8 +179,10 @@ def test_a_trailing_stop_moves_only_after_the_bar_that_it_survived() -> None:
     assert match(sale, False, first.stop, d(104, 110, 102, 109)).price == 103
     assert match(sale, False, first.stop, d(104, 104, "103.5", 104)).stop == 103, "it never moves back"
     assert match(sale, False, first.stop, d(110, 111, 104, 105)).price == 108, "the open comes first, and moves it"
-    placed = terms(side="SELL", order={"kind": "TRAILING_STOP", "amount": 2, "stop_price": 95})
-    assert match(placed, False, None, d(100, 101, 96, 97)).price is None, "it begins where it was placed"
+    placed = terms(side="SELL", order={"kind": "TRAILING_STOP", "amount": 2, "stop_price": 99})
+    assert match(placed, False, None, d(100, 101, 99, 100)).price == 99, "it begins where it was placed"
+    far = terms(side="SELL", order={"kind": "TRAILING_STOP", "amount": 2, "stop_price": 95})
+    assert match(far, False, None, d(100, 101, 96, 97)).price == 98, "the nearer of the two counts"
     purchase = terms(order={"kind": "TRAILING_STOP", "percent": 10})
     first = match(purchase, False, None, d(100, 101, 80, 82))
     assert (first.price, first.stop) == (None, 88)

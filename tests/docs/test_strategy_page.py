@@ -23,7 +23,7 @@ COMMANDS = re.compile(r"```console\n(?P<lines>.*?)```", re.DOTALL)
 def test_the_example_works_from_an_empty_file_to_signals(tmp_path: Path) -> None:
     project = make_project(tmp_path / "mine").folder
     written = {found["path"]: found["text"] for found in FILE.finditer(PAGE)}
-    made = {"strategies/breakout.py", "conf/strategy/breakout.yaml", "conf/strategy/trailing_breakout.yaml"}
+    made = {"strategies/breakout.py", "conf/strategy/breakout.yaml"}
     assert set(written) == made
     for path, text in written.items():
         (project / path).write_text(text)

@@ -52,9 +52,11 @@ def test_a_window_longer_than_the_data_is_refused(bars: int) -> None:
 BUY, CLOSE = {"if": "close > ma(close, 5)", "then": "buy"}, {"if": "close < ma(close, 5)", "then": "close"}
 ASKED: dict[str, dict[str, Any]] = {
     "rules[0].stop_entry": {"rules": [BUY | {"stop_entry": "high * 1.01"}, CLOSE]},
-    "exits.trail": {"rules": [BUY, CLOSE], "exits": {"trail": "atr(5)"}},
     "params.max_hold_bars": {"rules": [BUY, CLOSE], "params": {"size_pct": 0.01, "max_hold_bars": 5}},
-    "": {"rules": [BUY | {"limit": "low"}, CLOSE], "exits": {"stop": "atr(5)", "take_profit": "atr(9)"}},
+    "": {
+        "rules": [BUY | {"limit": "low"}, CLOSE],
+        "exits": {"stop": "atr(5)", "trail": "atr(7)", "take_profit": "atr(9)"},
+    },
 }
 """What a document asks for that no signal carries, by its place; and one that asks for nothing of the kind."""
 

@@ -32,7 +32,16 @@ from tradewright.model.broker import (
 from tradewright.model.clock import Clock, SystemClock
 from tradewright.model.errors import BrokerError, NotApproved, OrderNotAccepted
 from tradewright.model.instrument import AssetClass
-from tradewright.model.order import Fill, Leg, OrderTerms, OrderType, Position, Side, TimeInForce
+from tradewright.model.order import (
+    Fill,
+    Leg,
+    OrderTerms,
+    OrderType,
+    Position,
+    Side,
+    TimeInForce,
+    TrailingStopOrder,
+)
 
 ACCOUNT = "DU100"
 ZONE = ZoneInfo("America/New_York")
@@ -172,6 +181,13 @@ class FileVenue:
         with self.change() as state:
             state["hidden"][ref] = snapshots
 
+    def alter(self, ref: str, **fields: str | None) -> None:
+        """Change what the venue tells of an order, as a moving market or a person does; None takes a field away."""
+        with self.change() as state:
+            (order,) = (row for row in state["orders"] if row["ref"] == ref)
+            for name, value in fields.items():
+                order.pop(name, None) if value is None else order.update({name: value})
+
     def restart(self, next_order_id: int = 1) -> None:
         """The gateway restarts: the link breaks and order ids begin anew, lower than before (fault 5)."""
         self.set(next_order_id=next_order_id)
@@ -216,6 +232,7 @@ class FileVenue:
                 return fault, None
             terms = order.terms
             new = self._new(state, ref, order_id, terms.instrument, terms.side, terms.quantity, 1)
+            new |= _said(terms)
             if fault == "twice":
                 self._new(state, ref, order_id, terms.instrument, terms.side, terms.quantity, 1)
             if fault in ("reject", "refuse"):
@@ -231,7 +248,7 @@ class FileVenue:
         with self.change() as state:
             state["placed"].append(ref)
             new = self._new(state, ref, order_id, terms.instrument, terms.side, terms.quantity, 1)
-            new |= {"parent_ref": "" if leg is Leg.ENTRY else entry, "held_back": True}
+            new |= _said(terms) | {"parent_ref": "" if leg is Leg.ENTRY else entry, "held_back": True}
             if not last:
                 return
             group = [order for order in state["orders"] if entry in (order["ref"], order.get("parent_ref"))]
@@ -550,7 +567,19 @@ def _order(order: dict[str, Any]) -> VenueOrder:
     fields = {name: order[name] for name in order if name != "time"}
     if order.get("held_back"):
         fields |= {"perm_id": 0, "status": "PENDING"}
-    return VenueOrder.model_validate(fields | {"account": ACCOUNT, "order_type": "MKT"})
+    return VenueOrder.model_validate({"order_type": "MKT"} | fields | {"account": ACCOUNT})
+
+
+def _said(terms: OrderTerms) -> dict[str, Any]:
+    """What a placed order says of its kind and of its prices."""
+    order = terms.order
+    trail = (order.amount, order.percent) if isinstance(order, TrailingStopOrder) else (None, None)
+    prices = zip(
+        ("limit_price", "stop_price", "trail", "trail_percent"),
+        (terms.limit_price, terms.stop_price, *trail),
+        strict=True,
+    )
+    return {"order_type": order.kind.value} | {name: str(price) for name, price in prices if price is not None}
 
 
 def _fill(fill: dict[str, Any]) -> Fill:

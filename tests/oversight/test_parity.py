@@ -60,6 +60,25 @@ def test_a_position_that_stood_before_the_beginning_is_taken_over() -> None:
     assert [(row.reasons, row.backtest is None) for row in made.rows] == [((TAKEN_OVER,), True), ((), False)]
 
 
+TAKEN = [fill(0, 1), fill(6, -1), fill(8, 1), fill(9, -1)]
+
+
+def test_a_trailing_stop_that_began_anew_explains_the_exit_of_what_was_taken_over_and_no_other() -> None:
+    """It follows the best price since the entry, which the rehearsal made later than the backtest."""
+    made = compare([fill(5, -1), fill(8, 1), fill(9, -1)], TAKEN, {}, BEGAN, trailed={"BTC"})
+    assert [row.reasons for row in made.rows] == [(TAKEN_OVER,), (TAKEN_OVER,), (TAKEN_OVER,), (), ()]
+    later = compare([fill(6, -1), fill(8, 1), fill(10, -1)], TAKEN, {}, BEGAN, trailed={"BTC"})
+    assert [row.reasons for row in later.rows] == [(TAKEN_OVER,), (), (), (UNEXPLAINED,), (UNEXPLAINED,)]
+
+
+@pytest.mark.parametrize("trailed", [set(), {"ETH"}])
+def test_without_one_such_an_exit_has_no_reason(trailed: set[str]) -> None:
+    made = compare([fill(5, -1)], [fill(0, 1), fill(6, -1)], {}, BEGAN, trailed=trailed)
+    assert made.unexplained == 2
+    alone = compare([fill(4, 1), fill(5, -1)], [fill(4, 1), fill(6, -1)], {}, BEGAN, trailed={"BTC"})
+    assert alone.unexplained == 2, "nothing was taken over"
+
+
 def test_nothing_on_either_side_is_sound() -> None:
     made = compare([], [], {}, BEGAN)
     assert (made.rows, made.matched, made.median_difference_bps, made.unexplained) == ((), 0, None, 0)

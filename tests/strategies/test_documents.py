@@ -236,11 +236,11 @@ def test_what_signals_do_not_carry_is_refused_with_the_file_of_the_document(tmp_
     """Its decision is made, and stands in no file that its author could open."""
     path = tmp_path / "conf" / "strategy" / "planted.yaml"
     path.parent.mkdir(parents=True)
-    path.write_text(text_of(exits={"trail": "2 * atr(3)"}))
+    path.write_text(text_of(params={"max_hold_bars": 7, "size_pct": 0.01}))
     with pytest.raises(StrategyError) as caught:
         current_target(document_class(path)(), trial_bars(), BacktestSpec())
     assert caught.value.where == "strategy planted, conf/strategy/planted.yaml"
-    assert caught.value.what.startswith("it asks for a trailing stop (trail) in bar ")
+    assert caught.value.what.startswith("it asks for a time stop (time_stop) in bar ")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
-"""The strategy of stop entries and trailing stops: trades on prices that are known, and no signal carries it."""
+"""The strategy of breakouts and trailing stops: trades on prices that are known, and the signals that carry it."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ from tradewright.model.errors import StrategyError
 from tradewright.model.strategy import DAY, OrderRequest
 
 SPEC = BacktestSpec(sizing=FixedUnits(10.0))
-SHORT = TrailingBreakout(channel=2, atr_period=1, trail_atr=2.0, max_bars=4)
+SHORT = TrailingBreakout(channel=2, atr_period=1, trail_atr=2.0, max_bars=4, stop_entry=1)
+MARKET = TrailingBreakout(channel=2, atr_period=1, trail_atr=2.0)
 HOUR = 3_600 * 10**9
 
 
@@ -67,17 +69,47 @@ def test_highs_that_fall_fill_nothing() -> None:
 
 def test_it_asks_while_it_is_flat_and_never_while_it_holds() -> None:
     bars = random_bars(7, 60)
-    asked = [OrderRequest(*row) for row in replay(TrailingBreakout(5, 5), bars, np.zeros(60)) if row[0] == row[0]]
+    resting = TrailingBreakout(5, 5, max_bars=78, stop_entry=1)
+    asked = [OrderRequest(*row) for row in replay(resting, bars, np.zeros(60)) if row[0] == row[0]]
     assert len(asked) == 55
     assert {(each.target, each.good_for, each.time_stop) for each in asked} == {(1.0, DAY, 78.0)}
-    assert np.isnan(replay(TrailingBreakout(5, 5), bars, np.full(60, 3.0))).all()
+    assert np.isnan(replay(resting, bars, np.full(60, 3.0))).all()
 
 
-def test_no_signal_carries_its_orders_and_the_refusal_names_strategy_bar_and_kind() -> None:
+BREAK = [CALM, LOWER, (100.5, 104.0, 100.5, 103.5), (104.0, 105.0, 103.9, 105.0), (103.0, 103.0, 96.0, 99.0)]
+"""The third bar closes above the highs of the first two, with a range of 3.5; the position is entered in the fourth."""
+
+
+def test_at_the_market_it_buys_after_the_close_of_the_breakout() -> None:
+    bought, sold = told(hourly(BREAK), MARKET)
+    assert bought == (3, 104.0, FillReason.SIGNAL)
+    # 2 x 3.5 below the best price, which was 105
+    assert sold == (4, pytest.approx(98.0), FillReason.TRAILING_STOP)
+    assert told(hourly(BREAK[:3]), MARKET) == []
+
+
+def test_the_signal_carries_the_trailing_stop_to_the_agent_and_the_target() -> None:
+    bars = hourly(BREAK[:3])
+    target = current_target(MARKET, bars, SPEC)
+    assert (target.target, target.since, target.trail) == (1.0, 2, pytest.approx(7.0))
+    (signal,) = asyncio.run(StrategyAgent(MARKET).generate_signals(AgentSnapshot("SPY", bars)))
+    assert (signal.trail, signal.trail_percent, signal.stop) == (Decimal("7.0"), None, None)
+    assert current_target(MARKET, hourly(BREAK), SPEC)[:2] == (0.0, 4)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "kind"),
+    [
+        (TrailingBreakout(stop_entry=1), r"a stop entry \(stop_entry\) in bar 19"),
+        (TrailingBreakout(channel=5, max_bars=78), r"a time stop \(time_stop\) in bar \d+"),
+    ],
+)
+def test_what_no_signal_carries_is_refused_with_strategy_bar_and_kind(strategy: TrailingBreakout, kind: str) -> None:
     bars = random_bars(7, 60)
-    with pytest.raises(StrategyError, match=r"trailing_breakout.*it asks for a stop entry \(stop_entry\) in bar 19"):
-        current_target(TrailingBreakout(), bars, replace(SPEC, bar_delay=1))
-    with pytest.raises(StrategyError, match="signals do not carry"):
-        decide(TrailingBreakout(), bars, 0.0)
-    with pytest.raises(StrategyError, match="trailing_breakout"):
-        asyncio.run(StrategyAgent(TrailingBreakout()).generate_signals(AgentSnapshot("SPY", bars)))
+    with pytest.raises(StrategyError, match=f"trailing_breakout.*it asks for {kind}"):
+        current_target(strategy, bars, replace(SPEC, bar_delay=1))
+    if strategy.stop_entry:
+        with pytest.raises(StrategyError, match="signals do not carry"):
+            decide(strategy, bars, 0.0)
+        with pytest.raises(StrategyError, match="trailing_breakout"):
+            asyncio.run(StrategyAgent(strategy).generate_signals(AgentSnapshot("SPY", bars)))

@@ -109,7 +109,8 @@ class Proposer:
         """A new intent, recorded."""
         number = self._count(intents) + 1
         limit, stop = fields.pop("limit", None), fields.pop("stop_price", None)
-        resting = StopOrder.model_validate({"stop_price": stop}) if stop else MarketOrder()
+        trail = fields.pop("trailing_order", None)
+        resting = trail or (StopOrder.model_validate({"stop_price": stop}) if stop else MarketOrder())
         terms = OrderTerms(
             instrument=instrument,
             side=side,

@@ -27,8 +27,12 @@ from tradewright.model.secondary import SecondarySeries
 from tradewright.model.strategy import Action, OrderRequest, Strategy
 
 
-def decide(strategy: Strategy, bars: Bars, position: float, secondary: SecondarySeries | None = None) -> Action:
+def decide(
+    strategy: Strategy, bars: Bars, position: float, secondary: SecondarySeries | None = None
+) -> Action | OrderRequest:
     """The action of the strategy at the close of the last bar, without later bars; ``position`` in signed units.
+
+    A request where the strategy answers with requests, else the four numbers.
 
     Args:
         secondary: the bars of other timeframes and instruments that it reads.
@@ -46,7 +50,7 @@ def decide(strategy: Strategy, bars: Bars, position: float, secondary: Secondary
         action = strategy.generate_signal(last, features, strategy.parameters(), position)
         found = OrderRequest(*map(float, limited_action(strategy, action, last)))
     refuse_orders(strategy, np.array([found]), last)
-    return found.target, found.limit, found.stop, found.take_profit
+    return found if isinstance(action, OrderRequest) else (found.target, found.limit, found.stop, found.take_profit)
 
 
 def feature_values(
@@ -75,8 +79,6 @@ def replay(strategy: Strategy, bars: Bars, positions: Floats, secondary: Seconda
 
 BACKTESTED_ALONE = {
     "stop_entry": "a stop entry",
-    "trail": "a trailing stop",
-    "trail_percent": "a trailing stop",
     "time_stop": "a time stop",
     "fill_at": "a fill at the open or at the close",
 }
@@ -96,12 +98,13 @@ def refuse_orders(strategy: Strategy, actions: Floats, first: int = 0) -> None:
             raise strategy_error(
                 strategy,
                 f"it asks for {kind} ({name}) in bar {bar}, which backtests have and signals do not carry",
-                "to trade it, let it ask for limit, stop and take_profit alone, and decide its other exits itself; "
+                "to trade it, let it ask for limit, stop, trail and take_profit alone, and decide its other exits "
+                "itself; "
                 "to study it, keep its file out of a conf/strategy from which signals are made",
             )
 
 
-_EXITS = (FillReason.STOP, FillReason.TAKE_PROFIT)
+_EXITS = (FillReason.STOP, FillReason.TRAILING_STOP, FillReason.TAKE_PROFIT)
 
 
 class CurrentTarget(NamedTuple):
@@ -109,15 +112,18 @@ class CurrentTarget(NamedTuple):
 
     Args:
         target: in [-1, 1] as the strategy gave it; 0 is flat.
-        since: index of the bar on whose close it was decided, in which a stop or take-profit ended the position, or in
-            which a limit was reached; 0 for a strategy that never set a target.
+        since: index of the bar on whose close it was decided, in which a stop, trailing stop or take-profit ended the
+            position, or in which a limit was reached; 0 for a strategy that never set a target.
         stop, take_profit: prices as the strategy gave them with the target; NaN for none.
+        trail, trail_percent: the distance of its trailing stop, in price units or in percent; NaN for none.
     """
 
     target: float
     since: int
     stop: float = math.nan
     take_profit: float = math.nan
+    trail: float = math.nan
+    trail_percent: float = math.nan
 
 
 def current_target(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> CurrentTarget:
@@ -126,7 +132,7 @@ def current_target(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Curren
     Decisions reach the market at the next open here, and fill whole, whatever ``spec`` says of delay, fill and share of
     the volume: waiting for longer is a caution of backtests, and nothing that live trading does. A target for the
     direction that stands already does not renew it. A target with a limit closes what is held the other way at once,
-    and stands for itself once its limit is reached: live orders are market orders.
+    and stands for itself, with its exits, once its limit is reached: live orders are market orders.
 
     Raises:
         DataError: without a bar.
@@ -158,20 +164,25 @@ def target_changes(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> list[C
 
 
 def _changes(actions: Floats, result: BacktestResult, *, allow_short: bool) -> Iterator[CurrentTarget]:
-    """Every change of the target, oldest first: decisions, and fills of resting orders (limit, stop, take-profit)."""
-    fills = [(int(fill["bar"]), FillReason(fill["reason"]), float(fill["side"])) for fill in result.fills]
-    undecided: dict[int, list[CurrentTarget]] = {}
-    for bar, reason, side in fills:
+    """Every change of the target, oldest first: decisions, and fills of resting orders (limits and exits)."""
+    undecided: dict[int, list[tuple[FillReason, float]]] = {}
+    for fill in result.fills:
+        reason = FillReason(fill["reason"])
         if reason is FillReason.LIMIT or reason in _EXITS:
-            target = side if reason is FillReason.LIMIT else 0.0
-            undecided.setdefault(bar, []).append(CurrentTarget(target, bar))
+            undecided.setdefault(int(fill["bar"]), []).append((reason, float(fill["side"])))
+    resting = CurrentTarget(0.0, 0)
     for bar in sorted({*undecided, *np.flatnonzero(~np.isnan(actions[:, 0])).tolist()}):
-        yield from undecided.get(bar, ())
-        target, limit, stop, take_profit = actions[bar, :4].tolist()
-        if math.isnan(target):
+        for reason, side in undecided.get(bar, ()):
+            is_entry = reason is FillReason.LIMIT
+            yield resting._replace(target=side, since=bar) if is_entry else CurrentTarget(0.0, bar)
+        request = OrderRequest(*actions[bar].tolist())
+        if math.isnan(request.target):
             continue
-        wanted = float(np.clip(target, -1.0 if allow_short else 0.0, 1.0))
-        if math.isnan(limit):
-            yield CurrentTarget(wanted, bar, stop, take_profit)
-        elif wanted * result.position[bar] <= 0:
+        wanted = float(np.clip(request.target, -1.0 if allow_short else 0.0, 1.0))
+        exits = request.stop, request.take_profit, request.trail, request.trail_percent
+        if math.isnan(request.limit):
+            yield CurrentTarget(wanted, bar, *exits)
+            continue
+        resting = CurrentTarget(wanted, bar, *exits)
+        if wanted * result.position[bar] <= 0:
             yield CurrentTarget(0.0, bar)

@@ -210,7 +210,7 @@ def _trades(program: Program, values: Mapping[str, float]) -> tuple[str, ...]:
     rows.append("A rule waits until the values that decide it are known. Buy and sell at once is nothing.")
     if "cooldown_bars" in values:
         rows.append(f"It enters only where no entry was asked for in the {values['cooldown_bars']:g} bars before.")
-    if program.needs_requests:
+    if program.backtested_alone:
         rows.append("It asks for orders that signals do not carry yet: it can be backtested and not traded.")
     return tuple(rows)
 

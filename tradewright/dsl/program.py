@@ -121,9 +121,14 @@ class Program:
 
     @property
     def needs_requests(self) -> bool:
-        """Whether it asks for orders that four numbers cannot say: signals cannot carry those yet."""
-        prices = (self.buy.stop_entry, self.sell.stop_entry, self.exits.trail)
-        return "max_hold_bars" in self.parameters or any(price is not None for price in prices)
+        """Whether it asks for orders that four numbers cannot say."""
+        return self.backtested_alone or self.exits.trail is not None
+
+    @property
+    def backtested_alone(self) -> bool:
+        """Whether it asks for orders that signals do not carry: a stop entry, or an exit after a number of bars."""
+        entries = (self.buy.stop_entry, self.sell.stop_entry)
+        return "max_hold_bars" in self.parameters or any(price is not None for price in entries)
 
     def as_json(self) -> dict[str, Any]:
         """The representation as plain values: terms by number, operands before what uses them."""

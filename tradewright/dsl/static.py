@@ -92,17 +92,15 @@ def _bounded_risk(reading: DocumentReading, program: Program) -> Iterator[Proble
 
 def _backtested_alone(reading: DocumentReading, program: Program) -> Iterator[Problem]:
     """Warnings of orders that no signal carries: such a document is backtested and swept, and makes no signals."""
-    if not program.needs_requests:
+    if not program.backtested_alone:
         return
     limited = "enter at the market or by limit"
     entries = ((place, rule) for place, rule in enumerate(reading.document.rules) if rule.stop_entry is not None)
     asked = [(f"rules[{place}].stop_entry", "a stop entry", limited) for place, _rule in entries]
-    if program.exits.trail is not None:
-        asked.append(("exits.trail", "a trailing stop", "write exits.stop or params.stop_loss_pct"))
     if "max_hold_bars" in program.parameters:
         asked.append(("params.max_hold_bars", "an exit after a number of bars", "leave it by a rule with then: close"))
     for path, kind, instead in asked:
-        told = f"{kind} can be backtested and not traded: signals carry entry, stop and take_profit alone"
+        told = f"{kind} can be backtested and not traded: signals carry entry, stop, trail and take_profit alone"
         text = f"to trade or rehearse it: {instead}"
         yield reading.problem(told, path, Hint(text=text), severity=Severity.WARNING)
 

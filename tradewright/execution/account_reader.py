@@ -9,6 +9,8 @@ from tradewright.execution.risk_snapshot import AccountView, SnapshotBuilder
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import AccountState, Broker, BrokerEvent, BrokerSnapshot, Quote
 from tradewright.model.errors import BrokerError
+from tradewright.model.intent import Intent
+from tradewright.model.order import OrderType
 
 
 class AccountReader:
@@ -37,6 +39,12 @@ class AccountReader:
         """Whether the venue can hold protective legs beside an entry in an instrument; False for an unknown one."""
         instrument = self._builder.instruments.get(symbol)
         return instrument is not None and instrument.asset_class in self._broker.capabilities.groups
+
+    def holds_legs_of(self, intent: Intent) -> bool:
+        """Whether the venue can hold the protective legs of an intent: all of them, by instrument and kind."""
+        trails = intent.trailing_stop is not None
+        kinds = self._broker.capabilities.kinds
+        return self.holds_protection(intent.terms.instrument) and (not trails or OrderType.TRAILING_STOP in kinds)
 
     async def view(self, symbols: Collection[str]) -> AccountView:
         """A complete view, with quotes of these symbols and of everything held or on order; the equity is recorded.

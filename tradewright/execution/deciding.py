@@ -155,9 +155,9 @@ class Decider:
         return decisions
 
     def _with_protection(self, intent: Intent) -> Intent:
-        """The intent with its stop and take-profit as protective legs, where the venue holds such legs."""
-        wanted = not intent.reduce_only and (intent.stop, intent.take_profit) != (None, None)
-        at_venue = wanted and self._reader.holds_protection(intent.terms.instrument)
+        """The intent with its stops and take-profit as protective legs, where the venue holds such legs."""
+        wanted = not intent.reduce_only and intent.is_guarded
+        at_venue = wanted and self._reader.holds_legs_of(intent)
         return intent.model_copy(update={"protective_orders": True}) if at_venue else intent
 
     def _demand_protection(self, terms: OrderTerms, reduce_only: bool, view: AccountView) -> None:

@@ -64,6 +64,9 @@ _REMEDIES = {
     FreezeCode.MISSING_AT_VENUE: f"{_RECONCILE}; when it stays, by the venue's statement: {_SETTLE}",
     FreezeCode.FILLS_MISSING: f"{_RECONCILE}; when it stays, by the venue's statement: {_SETTLE}",
     FreezeCode.LIVE_AFTER_END: f"{_RECONCILE}; when it stays, cancel it at the venue, then {_ACKNOWLEDGE}",
+    FreezeCode.TERMS_DIFFER: f"{_RECONCILE}; when it stays, put it right at the venue, then {_RECONCILE}; or "
+    f"tradewright cancel {{ref}} {_SAID}, then {_RECONCILE}, then place a stop: "
+    + _STOP_ORDER.replace("{side}", "SIDE"),
     FreezeCode.TWO_PERM_IDS: f"cancel one of them at the venue where both work, then {_ACKNOWLEDGE}",
     FreezeCode.OPEN_OVERNIGHT: f"tradewright cancel {{ref}} {_SAID}, then {_RECONCILE}; or by the venue's statement: "
     f"{_SETTLE}, then {_RECONCILE}",

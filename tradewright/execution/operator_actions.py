@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from tradewright.execution.execution_reports import ReportHandler
+from tradewright.execution.order_terms import approved_terms
 from tradewright.ledger.attempt import Attempt, AttemptEvent
 from tradewright.ledger.execution import Execution
 from tradewright.ledger.freezes import FreezeCode
@@ -36,6 +37,7 @@ class OrderView:
         fees: what the venue charged, by currency, each in its own; the key is empty where it told none.
         since: when it entered its state.
         reason: why it is in it.
+        terms: of an order that is not at its end: its kind and prices in words, as they were approved.
     """
 
     attempt: Attempt
@@ -49,6 +51,7 @@ class OrderView:
     perm_ids: tuple[int, ...]
     events: tuple[AttemptEvent, ...]
     executions: tuple[Execution, ...]
+    terms: str = ""
 
 
 def orders(ledger: Ledger, intent_id: str | None = None) -> list[OrderView]:
@@ -84,6 +87,7 @@ def order_view(ledger: Ledger, attempt: Attempt) -> OrderView:
         perm_ids=ledger.attempts.perm_ids(attempt.ref),
         events=events,
         executions=executions,
+        terms="" if attempt.state.terminal else approved_terms(ledger, attempt).text,
     )
 
 

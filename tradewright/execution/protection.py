@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tradewright.execution.order_terms import approved_terms
 from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
@@ -53,6 +54,19 @@ def live_protections(ledger: Ledger, account: str) -> list[Protection]:
     """The groups with a leg that the venue may still fill, oldest first."""
     refs = dict.fromkeys(row.entry_ref for row in ledger.attempts.live(account) if row.is_protective and row.sending_at)
     return [protection(ledger, ref) for ref in refs]
+
+
+def protection_texts(ledger: Ledger, account: str) -> dict[str, str]:
+    """What protects each holding at the venue now, in words: ``10: trailing stop 2.5 behind the best price``.
+
+    Legs of entries that have opened nothing yet are left out; instruments without protection have no text.
+    """
+    found: dict[str, list[str]] = {}
+    for group in live_protections(ledger, account):
+        if group.uncovered > ZERO:
+            legs = ", ".join(approved_terms(ledger, leg).text for leg in group.live)
+            found.setdefault(group.entry.instrument, []).append(f"{group.uncovered:f}: {legs}")
+    return {instrument: "; ".join(texts) for instrument, texts in found.items()}
 
 
 def orders_to_end_first(ledger: Ledger, order: ApprovedOrder) -> list[Attempt]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tradewright.execution.execution_reports import LIVE
+from tradewright.execution.order_terms import altered_trails
 from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.execution import Execution
 from tradewright.ledger.freezes import FreezeCode
@@ -24,6 +25,7 @@ EXPLAINABLE = frozenset(
         FreezeCode.MISSING_AT_VENUE,
         FreezeCode.FILLS_MISSING,
         FreezeCode.LIVE_AFTER_END,
+        FreezeCode.TERMS_DIFFER,
         FreezeCode.POSITION_DRIFT,
     }
 )
@@ -73,7 +75,11 @@ def compare(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> tuple[Dif
         Difference(FreezeCode.POSITION_DRIFT, name, "", f"the venue holds {gap:+f} against the ledger")
         for name, gap in drift(ledger, account, snapshot).items()
     ]
-    return (*of_orders, *_live_after_end(ledger, account, snapshot), *positions)
+    trails = [
+        Difference(FreezeCode.TERMS_DIFFER, attempt.instrument, attempt.ref, text)
+        for attempt, text in altered_trails(ledger, account, snapshot)
+    ]
+    return (*of_orders, *_live_after_end(ledger, account, snapshot), *trails, *positions)
 
 
 def _statuses(ledger: Ledger, snapshot: BrokerSnapshot) -> dict[str, VenueStatus]:

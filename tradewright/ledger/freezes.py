@@ -32,6 +32,7 @@ class FreezeCode(StrEnum):
     FILL_DIFFERS = "FILL_DIFFERS"
     MISSING_AT_VENUE = "MISSING_AT_VENUE"
     FILLS_MISSING = "FILLS_MISSING"
+    TERMS_DIFFER = "TERMS_DIFFER"
     OPEN_OVERNIGHT = "OPEN_OVERNIGHT"
     ORDER_UNKNOWN = "ORDER_UNKNOWN"
     """Not stored: follows from an attempt in UNKNOWN and ends with it."""

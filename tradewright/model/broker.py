@@ -48,7 +48,10 @@ class VenueOrder(FrozenModel):
         quantity: in units; 0 where the venue does not tell (completed orders).
         filled: in units; None where the venue does not tell (completed orders): then its executions alone count, and
             nothing is concluded about what is left.
-        limit_price, stop_price: the prices as the venue has them now; None where the kind has none or none is told.
+        limit_price, stop_price: the prices as the venue has them now; None where the kind has none or none is told. A
+            trailing stop's moves with the market.
+        trail, trail_percent: the distance of a trailing stop, in price units or in percent; None where it has none or
+            none is told.
         parent_ref: the reference of the entry that a protective leg waits for; empty without one.
         group: the name of the one-cancels-other group; empty without one.
         held_back: whether the venue holds it without working it (an entry whose last leg was never sent).
@@ -68,6 +71,8 @@ class VenueOrder(FrozenModel):
     text: str = ""
     limit_price: Number | None = None
     stop_price: Number | None = None
+    trail: Number | None = Field(default=None, exclude_if=lambda distance: distance is None)
+    trail_percent: Number | None = Field(default=None, exclude_if=lambda distance: distance is None)
     parent_ref: str = ""
     group: str = ""
     held_back: bool = False

@@ -86,6 +86,20 @@ class StopLimitOrder(FrozenModel):
     limit_price: Number
 
 
+Percentage = Annotated[Positive, Field(lt=100)]
+"""Above 0 and below 100."""
+
+
+def one_distance(amount: Decimal | None, percent: Decimal | None) -> None:
+    """Demand that a trailing stop's distance is given as an amount or in percent, or not at all.
+
+    Raises:
+        ValueError: for both.
+    """
+    if amount is not None and percent is not None:
+        raise ValueError("a trailing stop has one distance: an amount, or a percentage")
+
+
 class TrailingStopOrder(FrozenModel):
     """A stop order whose stop follows the best price since the order became active, and never moves back.
 
@@ -97,7 +111,7 @@ class TrailingStopOrder(FrozenModel):
 
     kind: Literal[OrderType.TRAILING_STOP] = OrderType.TRAILING_STOP
     amount: Positive | None = None
-    percent: Annotated[Positive, Field(lt=100)] | None = None
+    percent: Percentage | None = None
     stop_price: Number | None = None
 
     @model_validator(mode="after")
@@ -109,6 +123,14 @@ class TrailingStopOrder(FrozenModel):
     def distance(self, price: Decimal) -> Decimal:
         """How far the stop stays from ``price``, in price units; never negative."""
         return self.amount if self.amount is not None else abs(price) * (self.percent or Decimal(0)) / 100
+
+    @property
+    def text(self) -> str:
+        """In words: ``trailing stop 1.5 behind the best price, from 95``."""
+        said = f"{self.amount:f}" if self.amount is not None else f"{self.percent:f} %"
+        return f"trailing stop {said} behind the best price" + (
+            f", from {self.stop_price:f}" if self.stop_price else ""
+        )
 
 
 class MarketOnOpenOrder(FrozenModel):
@@ -185,6 +207,15 @@ class OrderTerms(FrozenModel):
         if isinstance(self.order, StopOrder | StopLimitOrder | TrailingStopOrder):
             return self.order.stop_price
         return None
+
+    @property
+    def text(self) -> str:
+        """The kind with its prices, in words: ``limit 98, stop 97`` of a stop-limit order."""
+        if isinstance(self.order, TrailingStopOrder):
+            return self.order.text
+        prices = (("limit", self.limit_price), ("stop", self.stop_price))
+        told = ", ".join(f"{name} {price:f}" for name, price in prices if price is not None)
+        return told or self.order.kind.replace("_", " ").lower()
 
     def hashed(self) -> dict[str, object]:
         """The form that hashes cover: that of the first version for orders which it could express.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tradewright.model.bars import Timeframe
-from tradewright.model.base import FrozenModel, Instant, Name, Number
+from tradewright.model.base import FrozenModel, Instant, Name, Number, Positive
+from tradewright.model.order import Percentage, one_distance
 
 
 class SignalAction(StrEnum):
@@ -49,9 +51,18 @@ class SignalCandidate(FrozenModel):
     """The close of the deciding bar."""
     stop: Number | None = None
     take_profit: Number | None = None
+    trail: Positive | None = Field(default=None, exclude_if=lambda distance: distance is None)
+    """A stop follows the best price at this distance, in price units; with ``stop`` it starts there."""
+    trail_percent: Percentage | None = Field(default=None, exclude_if=lambda distance: distance is None)
+    """The same in percent of the best price; one of the two at most."""
     features: dict[str, float | None] = Field(default_factory=dict)
     series: tuple[str, ...] = ()
     data_hash: str = ""
     feature_hash: str = ""
     config_hash: str = ""
     strategy_hash: str = ""
+
+    @model_validator(mode="after")
+    def _one_trailing_stop(self) -> Self:
+        one_distance(self.trail, self.trail_percent)
+        return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +13,8 @@ import numpy as np
 UNEXPLAINED = "UNEXPLAINED"
 """The reason of a difference for which nothing was found; a rehearsal with one is not sound."""
 TAKEN_OVER = "TAKEN_OVER"
-"""The reason of an entry that the backtest made before the rehearsal began."""
+"""The reason of an entry that the backtest made before the rehearsal began, and of that entry's exit where a trailing
+stop, which follows the best price since the entry, began anew with it."""
 PRICE_DIFFERS = "PRICE_DIFFERS"
 """Both sides filled, farther apart than spread, slippage and tick explain; a rehearsal with one is not sound."""
 NOTHING_HELD = "NOTHING_HELD"
@@ -101,6 +102,7 @@ def compare(
     rehearsed: Sequence[ParityFill],
     refusals: Mapping[tuple[str, datetime], Iterable[str]],
     began: datetime,
+    trailed: Collection[str] = (),
 ) -> Parity:
     """Pair fills of the same bar, instrument and side; the quantities need not agree, for each side sizes by its own.
 
@@ -108,11 +110,13 @@ def compare(
         refusals: the codes for which gate or sender refused an order in a bar, by instrument and start of the bar.
         began: the start of the first bar of the rehearsal. An entry of the rehearsal in it may be one that the backtest
             made earlier.
+        trailed: the instruments in which such an entry has a trailing stop.
     """
     waiting: dict[tuple[datetime, str, int], list[ParityFill]] = defaultdict(list)
     for fill in rehearsed:
         waiting[fill.bar, fill.instrument, fill.side].append(fill)
     rows, held = [], dict.fromkeys({fill.instrument for fill in backtest}, Decimal(0))
+    anew = _exits_anew(backtest, rehearsed, began, trailed)
     for fill in sorted(backtest, key=lambda row: (row.bar, row.instrument)):
         partners, closes = waiting[fill.bar, fill.instrument, fill.side], held[fill.instrument] * fill.side < 0
         held[fill.instrument] += fill.side * fill.quantity
@@ -120,14 +124,32 @@ def compare(
             other = partners.pop(0)
             worse = _worse_by(fill, other)
             rows.append(ParityRow(fill, other, worse, (PRICE_DIFFERS,) if abs(worse) > fill.allowance_bps else ()))
+        elif fill in anew:
+            rows.append(ParityRow(fill, None, None, (TAKEN_OVER,)))
         elif closes and not _held_before(rehearsed, fill):
             rows.append(ParityRow(fill, None, None, (NOTHING_HELD,)))
         else:
             codes = tuple(dict.fromkeys(refusals.get((fill.instrument, fill.bar), ())))
             rows.append(ParityRow(fill, None, None, codes or (UNEXPLAINED,)))
     alone = (fill for partners in waiting.values() for fill in partners)
-    rows += [ParityRow(None, fill, None, (TAKEN_OVER if fill.bar <= began else UNEXPLAINED,)) for fill in alone]
+    for fill in alone:
+        taken = fill.bar <= began or fill in anew
+        rows.append(ParityRow(None, fill, None, (TAKEN_OVER if taken else UNEXPLAINED,)))
     return Parity(tuple(sorted(rows, key=lambda row: (row.fill.bar, row.fill.instrument))))
+
+
+def _exits_anew(
+    backtest: Sequence[ParityFill], rehearsed: Sequence[ParityFill], began: datetime, trailed: Collection[str]
+) -> list[ParityFill]:
+    """The first exit of either side from each position that was taken over with a trailing stop."""
+    found = []
+    for entry in rehearsed:
+        if entry.instrument in trailed and entry.bar <= began:
+            for side in (backtest, rehearsed):
+                later = (fill for fill in side if fill.instrument == entry.instrument and fill.bar > began)
+                first = min(later, key=lambda fill: fill.bar, default=entry)
+                found += [first] if first.side != entry.side else []
+    return found
 
 
 def _held_before(fills: Iterable[ParityFill], at: ParityFill) -> Decimal:

@@ -65,6 +65,11 @@ class InstrumentPast:
         since = [change.since for change in self.changes]
         return self.changes[max(0, int(np.searchsorted(since, index, side="right")) - 1)]
 
+    def trails(self, moment: datetime) -> bool:
+        """Whether the target in force at the open of the bar in which a moment lies has a trailing stop."""
+        target = self.target(self.index(moment) - 1)
+        return not (np.isnan(target.trail) and np.isnan(target.trail_percent))
+
     def signal(self, index: int) -> tuple[SignalCandidate, datetime]:
         """The signal after the close of a bar, from that bar and those before it, with the moment of the close."""
         item = self.item.head(index + 1)

@@ -75,6 +75,7 @@ def approve(intent: Intent, decision: Decision, account: str, approval: HumanApp
 def protective_legs(intent: Intent, quantity: Decimal) -> tuple[ProtectiveLeg, ...]:
     """The stop loss and the take profit of an intent, each for the whole quantity and good till cancelled.
 
+    Of a stop and a trailing stop one leg is made: it trails, and starts at the stop.
     None for an intent that only reduces, and for one whose stop and take-profit are not for the venue.
     """
     if not intent.protective_orders or intent.reduce_only:
@@ -86,8 +87,9 @@ def protective_legs(intent: Intent, quantity: Decimal) -> tuple[ProtectiveLeg, .
         "tif": TimeInForce.GTC,
     }
     legs = []
-    if intent.stop is not None:
-        terms = OrderTerms.model_validate(closing | {"order": StopOrder(stop_price=intent.stop)})
+    fixed = None if intent.stop is None else StopOrder(stop_price=intent.stop)
+    if (stop := intent.trailing_stop or fixed) is not None:
+        terms = OrderTerms.model_validate(closing | {"order": stop})
         legs.append(ProtectiveLeg(leg=Leg.STOP_LOSS, terms=terms))
     if intent.take_profit is not None:
         terms = OrderTerms.model_validate(closing | {"order": LimitOrder(limit_price=intent.take_profit)})

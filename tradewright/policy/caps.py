@@ -73,9 +73,15 @@ def _risk_per_trade(context: OrderContext) -> Decimal | None:
 
 
 def _stop_distance(context: OrderContext) -> Decimal | None:
-    """From the stop to the farthest price at which the order may be filled, in price points; None when not known."""
+    """From the stop to the farthest price at which the order may be filled, in price points; None when not known.
+
+    A trailing stop never moves back, so that its distance bounds the loss. With a stop it starts there: whether a venue
+    moves it nearer at once is not known, so the stop counts.
+    """
     if context.stop is not None:
         return max(abs(price - context.stop) for price in context.prices())
+    if context.trail is not None:
+        return max(context.trail.distance(price) for price in context.prices())
     atr = context.snapshot.market.atr
     return None if atr is None else context.limits.atr_stop_multiple * atr
 

@@ -54,7 +54,8 @@ def _order_value(context: OrderContext) -> str:
 
 
 def _stop_distance(context: OrderContext) -> str:
-    known = context.stop is not None or context.snapshot.market.atr is not None
+    stops = context.stop, context.trail, context.snapshot.market.atr
+    known = any(each is not None for each in stops)
     return "" if known else "the intent has no stop and the ATR is not known, so the loss at the stop is not known"
 
 
@@ -71,7 +72,14 @@ MISSING_INPUT_RULES: tuple[Rule, ...] = (
     _missing("VOLATILITY_PAUSE_UNKNOWN", "market.volatility_pause"),
     Rule("FX_RATE_UNKNOWN", Verdict.REJECT, "R-PORT-17", "rates, currencies", _fx_rate),
     Rule("ORDER_VALUE_UNKNOWN", Verdict.REJECT, "control 3", "instrument, prices, fx rate", _order_value),
-    Rule("STOP_DISTANCE_UNKNOWN", Verdict.REJECT, "Q-20", "stop, market.atr", _stop_distance, pre_send=False),
+    Rule(
+        "STOP_DISTANCE_UNKNOWN",
+        Verdict.REJECT,
+        "Q-20",
+        "stop, trailing stop, market.atr",
+        _stop_distance,
+        pre_send=False,
+    ),
     _missing("EQUITY_UNKNOWN", "holdings.equity"),
     _missing("CASH_UNKNOWN", "holdings.cash"),
     _missing("COMMITTED_CASH_UNKNOWN", "holdings.committed_cash"),

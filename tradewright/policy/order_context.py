@@ -28,8 +28,8 @@ class OrderContext:
         implausible: those figures, by their paths.
         exit: whether the order only reduces a holding. An intent declares it; of an approved order it is computed.
         approved: whether the quantity is final, because the gate has decided.
-        leg_prices: of its protective legs at the venue.
-        reference_price, stop, take_profit, confidence: None at the sender, where the rules on them do not apply.
+        leg_prices: of its protective legs at the venue, the amount of a trailing stop included.
+        reference_price, stop, take_profit, trail, confidence: None at the sender, where the rules on them do not apply.
     """
 
     intent_id: str
@@ -42,6 +42,7 @@ class OrderContext:
     reference_price: Decimal | None = None
     stop: Decimal | None = None
     take_profit: Decimal | None = None
+    trail: TrailingStopOrder | None = None
     confidence: Decimal | None = None
     implausible: dict[str, Decimal] = field(default_factory=dict)
 
@@ -54,10 +55,11 @@ class OrderContext:
             snapshot=without_implausible(snapshot),
             limits=limits,
             exit=intent.reduce_only,
-            leg_prices=_known(intent.stop, intent.take_profit) if intent.protective_orders else (),
+            leg_prices=_known(intent.stop, intent.take_profit, intent.trail) if intent.protective_orders else (),
             reference_price=intent.reference_price,
             stop=intent.stop,
             take_profit=intent.take_profit,
+            trail=intent.trailing_stop,
             confidence=Decimal(repr(intent.confidence)),
             implausible=implausible_inputs(snapshot),
         )
@@ -69,6 +71,7 @@ class OrderContext:
         reducible = reducible_quantity(order.terms.side, snapshot)
         is_exit = reducible is not None and order.terms.quantity <= reducible
         prices = [price for leg in order.protective for price in (leg.terms.stop_price, leg.terms.limit_price)]
+        prices += [leg.terms.order.amount for leg in order.protective if isinstance(leg.terms.order, TrailingStopOrder)]
         return cls(
             order.intent_id,
             order.terms,
@@ -82,9 +85,9 @@ class OrderContext:
 
     def order_figures(self) -> Iterator[Decimal]:
         """Every number of the order and of its instrument."""
-        trail = self.terms.order if isinstance(self.terms.order, TrailingStopOrder) else None
-        distance = (trail.amount, trail.percent) if trail else ()
-        prices = (*self.order_prices(), *distance, self.reference_price, self.stop, self.take_profit)
+        own_trail = self.terms.order if isinstance(self.terms.order, TrailingStopOrder) else None
+        distances = [each for trail in (own_trail, self.trail) if trail for each in (trail.amount, trail.percent)]
+        prices = (*self.order_prices(), *distances, self.reference_price, self.stop, self.take_profit)
         own = (self.terms.quantity, *prices)
         yield from (value for value in own if value is not None)
         if self.snapshot.instrument:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from tradewright.model.decision import Verdict
+from tradewright.model.order import Side, TrailingStopOrder
 from tradewright.policy.decimals import show
 from tradewright.policy.order_context import OrderContext, Rule
 
@@ -17,7 +20,9 @@ def _price_not_positive(context: OrderContext) -> str:
 
 def _off_tick(context: OrderContext) -> str:
     instrument = context.snapshot.instrument
-    prices = (*context.order_prices(), *context.leg_prices)
+    order = context.terms.order
+    amount = order.amount if isinstance(order, TrailingStopOrder) else None
+    prices = (*context.order_prices(), *context.leg_prices, *(() if amount is None else (amount,)))
     wrong = [show(price) for price in prices if instrument and not instrument.on_tick(price)]
     return f"{', '.join(wrong)} is between two ticks of {show(instrument.tick_size)}" if instrument and wrong else ""
 
@@ -30,7 +35,17 @@ def _guard_on_wrong_side(context: OrderContext) -> str:
         return f"the stop {show(context.stop)} is on the wrong side of {show(reference)}"
     if context.take_profit is not None and sign * (context.take_profit - reference) <= 0:
         return f"the take-profit {show(context.take_profit)} is on the wrong side of {show(reference)}"
-    return ""
+    return _trail_without_end(context, reference)
+
+
+def _trail_without_end(context: OrderContext, reference: Decimal) -> str:
+    """A holding's trailing stop that starts at or below zero, where no price can be that low."""
+    instrument = context.snapshot.instrument
+    if context.trail is None or context.terms.side is Side.SELL or (instrument and instrument.negative_prices):
+        return ""
+    distance = context.trail.distance(reference)
+    told = f"a trailing stop {show(distance)} behind {show(reference)} is at or below zero, and guards nothing"
+    return told if distance >= reference else ""
 
 
 def _outside_collar(context: OrderContext) -> str:
@@ -49,12 +64,16 @@ PRICE_RULES: tuple[Rule, ...] = (
         "OFF_TICK",
         Verdict.REJECT,
         "control 1",
-        "prices of the order and its legs, tick size",
+        "prices of the order and its legs, amounts of trailing stops, tick size",
         _off_tick,
         applies_to_exits=True,
     ),
     Rule(
-        "GUARD_ON_WRONG_SIDE", Verdict.REJECT, "control 1", "stop, take-profit, reference price", _guard_on_wrong_side
+        "GUARD_ON_WRONG_SIDE",
+        Verdict.REJECT,
+        "control 1",
+        "stop, trailing stop, take-profit, reference price",
+        _guard_on_wrong_side,
     ),
     Rule("OUTSIDE_COLLAR", Verdict.REJECT, "control 2", "prices, last price, previous close", _outside_collar),
 )

@@ -77,7 +77,12 @@ def _opening(signal: SignalCandidate, portfolio: PortfolioState, decided_at: dat
     quantity = quantity_of(portfolio, signal.instrument, Decimal(repr(signal.size_pct)), signal.price)
     terms = OrderTerms(instrument=signal.instrument, side=Side.BUY if side > 0 else Side.SELL, quantity=quantity)
     return _intent(signal, portfolio, decided_at, terms, Leg.OPEN).model_copy(
-        update={"stop": signal.stop, "take_profit": signal.take_profit}
+        update={
+            "stop": signal.stop,
+            "take_profit": signal.take_profit,
+            "trail": signal.trail,
+            "trail_percent": signal.trail_percent,
+        }
     )
 
 

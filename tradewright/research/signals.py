@@ -118,6 +118,8 @@ def candidate(
         price=Decimal(repr(float(raw.close[current.since]))),
         stop=_price(item.instrument, current.stop * factor),
         take_profit=_price(item.instrument, current.take_profit * factor),
+        trail=_distance(item.instrument, current.trail * factor),
+        trail_percent=None if math.isnan(current.trail_percent) else Decimal(repr(current.trail_percent)),
         features=features,
         series=series_of(item, timeframe),
         data_hash=data,
@@ -134,3 +136,9 @@ def series_of(item: InstrumentBars, timeframe: Timeframe) -> tuple[str, ...]:
 
 def _price(instrument: Instrument, value: float) -> Decimal | None:
     return None if math.isnan(value) else instrument.round_price(Decimal(repr(value)))
+
+
+def _distance(instrument: Instrument, value: float) -> Decimal | None:
+    """A distance in whole ticks, at least one."""
+    rounded = _price(instrument, value)
+    return None if rounded is None else max(rounded, instrument.tick_size)
