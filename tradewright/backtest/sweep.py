@@ -90,7 +90,7 @@ def sweep(
 
 
 def computed(
-    strategies: Sequence[Strategy],
+    strategies: Sequence[Tested],
     plan: SweepPlan,
     slots: int,
     prepare_part: Prepare,
