@@ -13,22 +13,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pytest
 
+from conf.strategy_kinds import kinds
 from runtime import ray_workers
 from runtime.ray_workers import joined
 from strategies.ema_crossover import EmaCrossover
 from strategies.sma_crossover import SmaCrossover
 from tests.backtest.conftest import random_bars
+from tests.backtest.test_panel_sets import ground
 from tests.support.chromium import until
 from tests.support.houses import House
 from tests.support.random_walks import asked, walk_house, without_trials
+from tradewright.backtest.panel.sets import panel_sweep
+from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import sweep
 from tradewright.backtest.workers import Compute
+from tradewright.model.allocation import Allocation
 from tradewright.model.bars import Bars
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.strategy import Strategy
@@ -97,6 +102,16 @@ def test_the_rows_the_luck_and_the_trials_are_those_of_this_process(
         return reply, line["trials"]
 
     assert told("there", "--ray", cluster.address) == told("here")
+
+
+def test_documents_of_allocations_are_made_anew_there(cluster: RayCluster) -> None:
+    bars = {name: random_bars(seed, 500) for seed, name in enumerate(("A", "B", "C"))}
+    on = ground(bars, dict.fromkeys(bars, BacktestSpec()), SharedAccount())
+    sets = [kinds().build("momentum_rotation", {"top": top}) for top in (1, 2, 3)]
+    here = panel_sweep(cast("Sequence[Allocation]", sets), on)
+    assert len(set(here["final_equity"])) == len(sets)
+    with joined(cluster.address) as workers:
+        assert panel_sweep(cast("Sequence[Allocation]", sets), on, workers=workers).tobytes() == here.tobytes()
 
 
 def test_a_process_that_dies_and_a_node_that_is_lost_only_delay(cluster: RayCluster, tmp_path: Path) -> None:
