@@ -21,11 +21,11 @@ def _():
 @app.cell
 def _():
     mo.output.replace(mo.md("Loading bars and strategies ..."))  # the imports below take seconds in a new server
-    from app.operations import html_pieces, lab, lab_questions, variants
+    from app.operations import html_pieces, lab, lab_packages, lab_questions, monitor_view, variants
     from conf.environment import environment_overrides
 
     mo.output.clear()
-    return environment_overrides, html_pieces, lab, lab_questions, variants
+    return environment_overrides, html_pieces, lab, lab_packages, lab_questions, monitor_view, variants
 
 
 @app.cell
@@ -262,6 +262,136 @@ def _(choice, get_answers, html_pieces, question):
         _parts += [mo.Html(answer.findings), mo.md(f"### {answer.title}"), _table]
     mo.vstack(_parts)
     return (answer,)
+
+
+@app.cell
+def _(lab_packages):
+    get_kept, set_kept = mo.state(lab_packages.Outcome())
+    get_checked, set_checked = mo.state(lab_packages.Checked())
+    get_brought, set_brought = mo.state(lab_packages.Outcome())
+    return get_brought, get_checked, get_kept, set_brought, set_checked, set_kept
+
+
+@app.cell
+def _():
+    keep = mo.ui.run_button(label="Save this version")
+    pass_on = mo.ui.run_button(label="Export a signed package")
+    prove = mo.ui.run_button(label="Verify")
+    bring = mo.ui.run_button(label="Import it", kind="warn")
+    place = mo.ui.text(
+        placeholder="~/received/NAME.hsp", label="or the path of a file", debounce=False, full_width=True
+    )
+    called = mo.ui.text(placeholder="its own", label="Name here", debounce=False, full_width=True)
+    return bring, called, keep, pass_on, place, prove
+
+
+@app.cell
+def _(choice, keep, lab_packages, overrides, pass_on, set_kept):
+    if keep.value:
+        with mo.status.spinner(title="Backtesting and saving ...", remove_on_exit=True):
+            set_kept(lab_packages.save(overrides, choice))
+    if pass_on.value:
+        with mo.status.spinner(title="Backtesting, certifying on all scenarios, signing ...", remove_on_exit=True):
+            set_kept(lab_packages.export(overrides, choice))
+    return
+
+
+@app.cell
+def _(get_kept, lab_packages, overrides, strategy):
+    kept = get_kept()
+    shelf = lab_packages.shelf(overrides, strategy.value)
+    return kept, shelf
+
+
+@app.cell(hide_code=True)
+def _(keep, kept, pass_on, shelf):
+    _buttons = [keep] if shelf.no_key else [keep, pass_on]
+    _parts = [mo.hstack(_buttons, justify="start", wrap=True), mo.md(shelf.no_key)]
+    if shelf.problem or shelf.why_not:
+        _parts = [mo.md(shelf.problem or shelf.why_not)]
+    _said = [mo.callout(kept.text, kind="success" if kept.is_done else "danger")] if kept.text else []
+    mo.vstack([mo.md("## Keep and pass on"), *_parts, *_said])
+    return
+
+
+@app.cell
+def _(shelf):
+    versions = mo.ui.table(
+        list(shelf.versions),
+        selection="multi",
+        show_data_types=False,
+        show_search=False,
+        show_download=False,
+    )
+    return (versions,)
+
+
+@app.cell(hide_code=True)
+def _(lab_packages, overrides, shelf, strategy, versions):
+    _found = lab_packages.compared(overrides, strategy.value, versions.value)
+    _text = mo.callout(_found.text) if _found.text else mo.md("Choose two versions to compare them.")
+    _rows = [mo.ui.table(list(_found.rows), selection=None, page_size=15, show_data_types=False)] if _found.rows else []
+    _listed = [versions, _text, *_rows] if shelf.versions else [mo.md("None is saved yet.")]
+    mo.vstack([] if shelf.why_not or shelf.problem else [mo.md("### Saved versions"), *_listed])
+    return
+
+
+@app.cell
+def _(kept, lab_packages, overrides):
+    kept  # an export may have written another one
+    chosen = mo.ui.dropdown(lab_packages.packages_here(overrides), label="From the folder of packages", full_width=True)
+    return (chosen,)
+
+
+@app.cell(hide_code=True)
+def _(chosen, place, prove):
+    _told = "Hashes and signature are checked, and its backtest is run again on the bars that are stored here."
+    _picks = mo.hstack([chosen, place], widths="equal", wrap=True)
+    mo.vstack([mo.md("### Verify a package"), mo.md(_told), _picks, prove])
+    return
+
+
+@app.cell
+def _(chosen, lab_packages, overrides, place, prove, set_checked):
+    if prove.value:
+        with mo.status.spinner(title="Verifying ...", remove_on_exit=True):
+            set_checked(lab_packages.verify(overrides, chosen.value, place.value))
+    return
+
+
+@app.cell(hide_code=True)
+def _(get_checked, monitor_view):
+    checked = get_checked()
+    _says, _differs = list(checked.says), list(checked.differences)
+    _widths = monitor_view.wrapped(_says, what=130, value=560)
+    _says = mo.ui.table(_says, selection=None, page_size=30, show_data_types=False, **_widths)
+    _wide = monitor_view.wrapped(_differs, the_package_says=220, found_here=220, why=320)
+    _table = mo.ui.table(_differs, selection=None, page_size=15, show_data_types=False, **_wide)
+    _parts = [mo.callout(checked.text, kind="success" if checked.holds else "danger")] if checked.text else []
+    _parts += [mo.md("**What differs, and why**"), _table] if _differs else []
+    _parts += [mo.accordion({"What the package says of itself": _says})] if checked.says else []
+    mo.vstack(_parts)
+    return (checked,)
+
+
+@app.cell
+def _(bring, called, checked, lab_packages, overrides, set_brought, set_picked):
+    if bring.value:
+        _brought = lab_packages.bring_in(overrides, checked, called.value)
+        set_brought(_brought)
+        if _brought.strategy:
+            set_picked(_brought.strategy)
+    return
+
+
+@app.cell(hide_code=True)
+def _(bring, called, checked, get_brought):
+    _brought = get_brought()
+    _told = "It is written into `conf/strategy`, whose strategies `tradewright trade` and the schedules trade."
+    _parts = [mo.md("### Import it"), mo.md(_told), called, bring] if checked.holds else []
+    _parts += [mo.callout(_brought.text, kind="success" if _brought.is_done else "danger")] if _brought.text else []
+    mo.vstack(_parts)
+    return
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from app.commands.options import Json, Overrides, desk_settings_of, named, setti
 from app.output import DONE, FAILED, Output, run_operation
 
 if TYPE_CHECKING:
-    from app.operations.package_certificates import ShownCertificate
     from app.operations.packages import Imported, KeyReply, Shown, Verified
     from app.operations.saved_strategies import Comparison, SavedReply
     from conf.schema.settings import Settings
@@ -41,15 +40,6 @@ def _operations() -> ModuleType:
     from app.operations import packages
 
     return packages
-
-
-def what_trades(name: str) -> str:
-    """Whether a file of ``conf/strategy`` is traded from now on, as the person who imported it is told."""
-    from conf.strategy_kinds import is_allocation_file
-
-    if is_allocation_file(name):
-        return "it is an allocation, which makes no signals: it is backtested, and not traded"
-    return "tradewright trade and the schedules trade every strategy of conf/strategy, this one too"
 
 
 def _settings(strategy: str, overrides: list[str] | None) -> Settings:
@@ -121,11 +111,13 @@ def verify(
         return found
 
     def show(output: Output, found: Verified) -> object:
+        from app.operations.package_text import verified_text
+
         _show(output, found.package)
         rows = [(row.part, row.name, row.said, row.found, row.why) for row in found.differences]
         if rows:
             output.table("differences", ("part", "of", "the package says", "found here", "why"), rows)
-        output.line("verified: it gives here what it says" if found.holds else "NOT verified: see the differences")
+        output.line(verified_text(found))
         return found
 
     run_operation(as_json, act, show, lambda found: DONE if found.holds else FAILED)
@@ -150,6 +142,8 @@ def import_(
         return done
 
     def show(output: Output, done: Imported) -> object:
+        from app.operations.package_text import what_trades
+
         output.line(f"{done.file}: {'written' if done.is_written else 'is there already, the same'}")
         output.line(what_trades(done.name))
         said = (("--allow-unsigned", allow_unsigned), ("--allow-untrusted", allow_untrusted))
@@ -171,53 +165,12 @@ def show_(file: PackageFile, overrides: Overrides = None, key: OwnKey = None, as
     run_operation(as_json, act, _show)
 
 
-def _money(value: object, currency: str) -> str:
-    return f"{value:,.4f} {currency}" if isinstance(value, float) else f"{value} {currency}"
-
-
-def _told(certificate: ShownCertificate | None) -> str:
-    if certificate is None:
-        return "none"
-    on = f"on {certificate.scenarios} synthetic markets with {certificate.trades} trades"
-    told = f"passed {on}, under its own limits"
-    if not certificate.passed:
-        told = f"FAILED {on}: {'; '.join(certificate.beyond) or 'it looks ahead'}"
-    if certificate.beyond_here:
-        told += f". BEYOND the limits of this project: {'; '.join(certificate.beyond_here)}"
-    return f"{told}. LEFT OUT: {', '.join(certificate.left_out)}" if certificate.left_out else told
-
-
 def _show(output: Output, found: Shown) -> object:
-    told, done = found.manifest, found.manifest.evaluation
-    signed = {
-        "TRUSTED": f"by {found.signer}",
-        "OWN": f"with your own key, {found.public_key}",
-        "UNTRUSTED": f"with {found.public_key}, a key that is not trusted",
-    }
-    rows: list[tuple[str, object]] = [
-        ("strategy", f"{told.name}, version {told.version}"),
-        ("package", told.id),
-        ("made", f"{told.created_at:%Y-%m-%d %H:%M:%S} UTC by version {told.engine.program}"),
-        ("signed", signed.get(found.trust.value, "no")),
-        ("meaning", told.ir_hash),
-        ("settings", told.configuration_hash),
-        *(
-            (f"bars {row.use}", f"{row.instrument} {row.timeframe}, {row.bars} bars, {row.sha256[:16]}")
-            for row in told.data
-        ),
-        *((f"orders {row.instrument}", f"{row.orders}, {row.fills} fills") for row in told.expected.orders),
-        ("net_profit", _money(told.expected.metrics.get("net_profit"), told.expected.currency)),
-        ("max_drawdown", told.expected.metrics.get("max_drawdown")),
-        ("trials", f"{done.trials}, as told by who made it"),
-        ("verdict", f"{done.verdict}, as told by who made it: {done.text}"),
-        ("certificate", _told(found.certificate)),
-    ]
-    if found.certificate is not None and found.certificate.terms:
-        stated = found.certificate.terms
-        rows.append(("certified at", "; ".join(f"{name}: {text}" for name, text in stated.items())))
-    if done.void:
-        output.line(f"VOID: {done.void}")
-    output.table(found.file, ("what", "value"), rows)
+    from app.operations.package_text import package_rows
+
+    if void := found.manifest.evaluation.void:
+        output.line(f"VOID: {void}")
+    output.table(found.file, ("what", "value"), package_rows(found))
     return found
 
 
@@ -231,9 +184,9 @@ def save(strategy: StrategyArgument, overrides: Overrides = None, as_json: Json 
         return saved_strategies.save(_settings(strategy, overrides))
 
     def show(output: Output, done: SavedReply) -> object:
-        item = done.item
-        told = "a new version" if done.is_new else "the same meaning as before, with new figures"
-        output.line(f"saved {item.name}@{item.version}: {told}")
+        from app.operations.package_text import saved_text
+
+        output.line(saved_text(done))
         return done
 
     run_operation(as_json, act, show)
@@ -263,15 +216,6 @@ def list_(overrides: Overrides = None, as_json: Json = False) -> None:
     run_operation(as_json, act, show)
 
 
-def _shortened(one: str, other: str) -> tuple[str, str]:
-    """Two different texts; where both are numbers that six digits tell apart, in so many."""
-    try:
-        short = (f"{float(one):.6g}", f"{float(other):.6g}")
-    except ValueError:
-        return one, other
-    return short if short[0] != short[1] else (one, other)
-
-
 @package.command()
 def compare(
     one: Annotated[str, typer.Argument(callback=named, help="NAME@VERSION, or NAME for its newest")],
@@ -287,17 +231,17 @@ def compare(
         return saved_strategies.compare(desk_settings_of(overrides), one, other)
 
     def show(output: Output, found: Comparison) -> object:
-        same = "the same meaning" if found.same_meaning else f"{found.similarity:.0%} of their expressions in common"
-        output.line(f"{found.one} and {found.other}: {same}")
-        if not found.same_settings:
-            output.line("their backtests ran under other settings or another span, so figures do not compare alone")
+        from app.operations.package_text import comparison_lines, shortened
+
+        for line in comparison_lines(found):
+            output.line(line)
         for title in ("rules", "parameters", "figures"):
             rows = [(row.name, row.one, row.other) for row in getattr(found, title)]
             if title == "rules" and rows:
                 sides = [(found.one if mine else found.other, rule) for rule, mine, _ in rows]
                 output.table(title, ("only in", "rule"), sides)
             elif rows:
-                short = [(name, *_shortened(one, two)) for name, one, two in rows]
+                short = [(name, *shortened(one, two)) for name, one, two in rows]
                 output.table(title, (title, found.one, found.other), short)
         return found
 

@@ -218,11 +218,12 @@ def verify(settings: Settings, file: Path, admitted: Admission) -> Verified:
     return Verified(holds(found), shown, found)
 
 
-def import_package(settings: Settings, file: Path, admitted: Admission, name: str = "") -> Imported:
+def import_package(settings: Settings, file: Path, admitted: Admission, name: str = "", actor: str = "") -> Imported:
     """Write the document of a package into ``conf/strategy``, whole or not at all; the audit log holds who did.
 
     Args:
         name: of the strategy here; its own when empty.
+        actor: whom the audit log names beside the user of the operating system.
 
     Raises:
         PackageRefused: as :func:`verify`, for a name that is taken by another strategy, and a document that needs an
@@ -241,7 +242,7 @@ def import_package(settings: Settings, file: Path, admitted: Admission, name: st
     _refuse_unknown_instruments(settings, document, program)
     place(path, text.encode())
     try:
-        _record(settings, path, told)
+        _record(settings, path, told, actor)
     except BaseException:  # Ctrl-C too: what the audit log does not hold is not kept
         path.unlink()
         raise
@@ -281,7 +282,7 @@ def _refuse_unknown_instruments(settings: Settings, document: StrategyDocument, 
         raise refusal(PackageFault.BAD_CONFIGURATION, what, "conf/instruments", remedy)
 
 
-def _record(settings: Settings, path: Path, told: Shown) -> None:
+def _record(settings: Settings, path: Path, told: Shown, actor: str) -> None:
     detail = {
         "file": display_path(path, conf_folder()),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -290,4 +291,4 @@ def _record(settings: Settings, path: Path, told: Shown) -> None:
         "public_key": told.public_key,
     }
     with opened_ledger(settings) as ledger:
-        ledger.audit.append(actor_name(), "IMPORT_PACKAGE", f"strategy:{path.stem}", detail)
+        ledger.audit.append(actor_name(actor), "IMPORT_PACKAGE", f"strategy:{path.stem}", detail)

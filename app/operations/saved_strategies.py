@@ -94,7 +94,7 @@ def backtest_of(settings: Settings, text: str | None = None) -> Tested:
         PackageRefused: for a strategy in Python, overrides of its parameters, and settings that name this machine.
         ConfigError, StoreError, DataError, StrategyError: as :func:`runtime.packages.backtested`.
     """
-    text = text or _text_of(settings)
+    text = text or document_text(settings)
     document, program = compiled(text, settings.strategy.name)
     refuse_traps(text)
     if strategy_of(text) != settings.strategy:
@@ -113,7 +113,13 @@ def backtest_of(settings: Settings, text: str | None = None) -> Tested:
     return Tested(text, document, program, done, packed_settings(settings, read, first, last))
 
 
-def _text_of(settings: Settings) -> str:
+def document_text(settings: Settings) -> str:
+    """The document in force, as it is written.
+
+    Raises:
+        PackageRefused: for a strategy in Python.
+        ConfigError: the file cannot be read.
+    """
     path = _file(settings.strategy.name)
     text = text_of(path) if path.is_file() else ""
     if not is_document(text):

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from app.commands.packages import what_trades
 from app.operations import packages
+from app.operations.package_text import what_trades
 from app.operations.packages import export, import_package, verify
 from app.operations.trading import opened_ledger
 from conf.compose import compose
