@@ -304,13 +304,14 @@ def _(get_kept, lab_packages, overrides, strategy):
 
 
 @app.cell(hide_code=True)
-def _(keep, kept, pass_on, shelf):
+def _(keep, kept, lab_packages, pass_on, shelf):
     _buttons = [keep] if shelf.no_key else [keep, pass_on]
     _parts = [mo.hstack(_buttons, justify="start", wrap=True), mo.md(shelf.no_key)]
+    _kind = "success" if kept.is_done else "danger"
+    _parts += [mo.callout(kept.text, kind=_kind).style(lab_packages.WITHIN)] if kept.text else []
     if shelf.problem or shelf.why_not:
         _parts = [mo.md(shelf.problem or shelf.why_not)]
-    _said = [mo.callout(kept.text, kind="success" if kept.is_done else "danger")] if kept.text else []
-    mo.vstack([mo.md("## Keep and pass on"), *_parts, *_said])
+    mo.vstack([mo.md("## Keep and pass on"), *_parts])
     return
 
 
@@ -327,11 +328,14 @@ def _(shelf):
 
 
 @app.cell(hide_code=True)
-def _(lab_packages, overrides, shelf, strategy, versions):
+def _(lab_packages, monitor_view, overrides, shelf, strategy, versions):
     _found = lab_packages.compared(overrides, strategy.value, versions.value)
     _text = mo.callout(_found.text) if _found.text else mo.md("Choose two versions to compare them.")
-    _rows = [mo.ui.table(list(_found.rows), selection=None, page_size=15, show_data_types=False)] if _found.rows else []
-    _listed = [versions, _text, *_rows] if shelf.versions else [mo.md("None is saved yet.")]
+    _rows = list(_found.rows)
+    _wide = monitor_view.wrapped(_rows, of=320)
+    _table = mo.ui.table(_rows, selection=None, page_size=15, show_data_types=False, **_wide)
+    _listed = [versions, _text, _table] if _rows else [versions, _text]
+    _listed = _listed if shelf.versions else [mo.md("None is saved yet.")]
     mo.vstack([] if shelf.why_not or shelf.problem else [mo.md("### Saved versions"), *_listed])
     return
 
@@ -339,7 +343,7 @@ def _(lab_packages, overrides, shelf, strategy, versions):
 @app.cell
 def _(kept, lab_packages, overrides):
     kept  # an export may have written another one
-    chosen = mo.ui.dropdown(lab_packages.packages_here(overrides), label="From the folder of packages", full_width=True)
+    chosen = mo.ui.dropdown(lab_packages.packages_here(overrides), label="From the folder", full_width=True)
     return (chosen,)
 
 
@@ -360,16 +364,19 @@ def _(chosen, lab_packages, overrides, place, prove, set_checked):
 
 
 @app.cell(hide_code=True)
-def _(get_checked, monitor_view):
+def _(get_checked, html_pieces, lab_packages, monitor_view):
     checked = get_checked()
-    _says, _differs = list(checked.says), list(checked.differences)
-    _widths = monitor_view.wrapped(_says, what=130, value=560)
-    _says = mo.ui.table(_says, selection=None, page_size=30, show_data_types=False, **_widths)
+    _differs = list(checked.differences)
     _wide = monitor_view.wrapped(_differs, the_package_says=220, found_here=220, why=320)
     _table = mo.ui.table(_differs, selection=None, page_size=15, show_data_types=False, **_wide)
-    _parts = [mo.callout(checked.text, kind="success" if checked.holds else "danger")] if checked.text else []
+    _kind = "success" if checked.holds else "danger"
+    _parts = [mo.callout(checked.text, kind=_kind).style(lab_packages.WITHIN)] if checked.text else []
     _parts += [mo.md("**What differs, and why**"), _table] if _differs else []
-    _parts += [mo.accordion({"What the package says of itself": _says})] if checked.says else []
+    _parts += (
+        [mo.accordion({"What the package says of itself": mo.Html(html_pieces.pairs(checked.says))})]
+        if checked.says
+        else []
+    )
     mo.vstack(_parts)
     return (checked,)
 
@@ -385,11 +392,12 @@ def _(bring, called, checked, lab_packages, overrides, set_brought, set_picked):
 
 
 @app.cell(hide_code=True)
-def _(bring, called, checked, get_brought):
+def _(bring, called, checked, get_brought, lab_packages):
     _brought = get_brought()
     _told = "It is written into `conf/strategy`, whose strategies `tradewright trade` and the schedules trade."
     _parts = [mo.md("### Import it"), mo.md(_told), called, bring] if checked.holds else []
-    _parts += [mo.callout(_brought.text, kind="success" if _brought.is_done else "danger")] if _brought.text else []
+    _kind = "success" if _brought.is_done else "danger"
+    _parts += [mo.callout(_brought.text, kind=_kind).style(lab_packages.WITHIN)] if _brought.text else []
     mo.vstack(_parts)
     return
 

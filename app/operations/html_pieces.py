@@ -1,4 +1,4 @@
-"""Pieces of HTML for the apps: figures as tiles, as many beside one another as fit, findings, wrapped text."""
+"""Pieces of HTML for the apps: figures as tiles, as many beside one another as fit, findings, pairs, wrapped text."""
 
 from __future__ import annotations
 
@@ -33,6 +33,13 @@ background:{{ colours[finding.severity] }}">{{ finding.severity }}</b>
 {%- endfor -%}
 </ol>"""
 
+_PAIRS = """<dl style="display:grid;grid-template-columns:minmax(5rem,max-content) minmax(0,1fr);gap:.3rem 1rem;
+margin:0;font-size:.85rem;overflow-wrap:anywhere">
+{%- for name, text in rows -%}
+<dt style="opacity:.75">{{ name }}</dt><dd style="margin:0">{{ text }}</dd>
+{%- endfor -%}
+</dl>"""
+
 _WRAPPED = """<pre style="white-space:pre-wrap;overflow-wrap:anywhere;font-size:.75rem">{{ text }}</pre>"""
 
 
@@ -44,6 +51,11 @@ def tiles(rows: Sequence[MetricRow]) -> str:
 def findings_list(found: Sequence[tuple[str, Finding]]) -> str:
     """Findings with the names of their accounts as an HTML list, in their order; every text in it is escaped."""
     return Environment(autoescape=True).from_string(_FINDINGS).render(found=found, colours=COLOURS)
+
+
+def pairs(rows: Sequence[tuple[str, object]]) -> str:
+    """Names and what is told of each as an HTML list, in their order; every text in it is escaped."""
+    return Environment(autoescape=True).from_string(_PAIRS).render(rows=rows)
 
 
 def wrapped_text(text: str) -> str:

@@ -43,6 +43,8 @@ NO_KEY = (
     "Packages are signed, and there is no key of yours: `tradewright package key ~/.config/tradewright/package.key` "
     f"makes one. Then say `{KEY}_FILE=~/.config/tradewright/package.key` in `.env`, and start the lab again."
 )
+WITHIN = {"overflow-wrap": "anywhere"}
+"""The style of messages that may hold long paths, for narrow windows."""
 SHOWN_HASH, FILE_HASH = 16, 12
 """Characters of the hash of a meaning: in the list of versions, and in the name of a package's file."""
 _OPTION = {PackageFault.UNSIGNED: " --allow-unsigned", PackageFault.UNTRUSTED_KEY: " --allow-untrusted"}
@@ -87,7 +89,7 @@ class Checked:
     Args:
         text: the result in words, or a refusal.
         holds: whether it gives here what it says.
-        says: what it says of itself, a row for each thing.
+        says: what it says of itself, by name.
         differences: what differs, and why.
         manifest: of the package that was verified; None where it was refused.
     """
@@ -95,7 +97,7 @@ class Checked:
     text: str = ""
     holds: bool = False
     file: str = ""
-    says: tuple[Row, ...] = ()
+    says: tuple[tuple[str, object], ...] = ()
     differences: tuple[Row, ...] = ()
     manifest: Manifest | None = None
 
@@ -120,8 +122,8 @@ def shelf(overrides: Sequence[str], strategy: str) -> Shelf:
                 "meaning": row.ir_hash[:SHOWN_HASH],
                 "saved": local(row.saved_at, settings.base.tz),
                 "verdict": row.verdict,
-                "net profit": row.metrics.get("net_profit"),
-                "Sharpe": row.metrics.get("sharpe"),
+                "net profit": _rounded(row.metrics.get("net_profit")),
+                "Sharpe": _rounded(row.metrics.get("sharpe")),
             }
             for row in reversed(found)
             if row.name == strategy
@@ -129,6 +131,10 @@ def shelf(overrides: Sequence[str], strategy: str) -> Shelf:
         return Shelf(why_not, _no_key(), tuple(rows))
     except (TradewrightError, OSError) as error:
         return Shelf(problem=refusal_text(error))
+
+
+def _rounded(value: object) -> object:
+    return round(value, 2) if isinstance(value, float) else value
 
 
 def _no_key() -> str:
@@ -181,8 +187,8 @@ def export(overrides: Sequence[str], choice: Choice) -> Outcome:
         meaning = compiled(text, choice.strategy)[1].hash
         file = folder(settings) / f"{choice.strategy}-{meaning[:FILE_HASH]}.hsp"
         made = packages.export(settings, file, text=text)
-        version, public = made.manifest.version, made.public_key
-        return Outcome(f"exported {choice.strategy}@{version} to {file}, signed with {public}", is_done=True)
+        told = f"exported {choice.strategy}@{made.manifest.version} to {file}, signed with your key"
+        return Outcome(told, is_done=True)
 
     return _carried_out(act)
 
@@ -245,7 +251,7 @@ def verify(overrides: Sequence[str], chosen: str | None, path: str) -> Checked:
         text=f"{verified_text(found)}{f'. VOID: {void}' if void else ''}",
         holds=found.holds,
         file=found.package.file,
-        says=tuple({"what": name, "value": str(value)} for name, value in package_rows(found.package)),
+        says=tuple(package_rows(found.package)),
         differences=tuple(
             {"part": row.part, "of": row.name, "the package says": row.said, "found here": row.found, "why": row.why}
             for row in found.differences
