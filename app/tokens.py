@@ -32,8 +32,8 @@ class Scope(StrEnum):
     TRADE = "trade"
     """Answer decisions, send, cancel, flatten, stop, reconcile: what makes or ends orders that the gate approved."""
     ADMIN = "admin"
-    """Lift a stop or a freeze, adopt, settle, confirm, save a variant or a version, export and import packages, and all that Dagster can be
-    told."""
+    """Lift a stop or a freeze, adopt, settle, confirm, save a variant or a version, export and import packages, and
+    everything that Dagster can be told."""
 
     def includes(self, other: Scope) -> bool:
         """Whether a holder of this scope may do what the other one allows."""

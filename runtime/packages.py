@@ -36,6 +36,9 @@ from tradewright.research.bars import InstrumentBars
 from tradewright.scenarios.document import ScenarioDocument
 from tradewright.store.dataset import bars_hash
 
+KEY = "TRADEWRIGHT_PACKAGE_KEY"
+"""The variable with the private key that signs packages, or with ``_FILE`` behind it, that of its file."""
+
 
 class Backtested(NamedTuple):
     """A backtest as a manifest tells it."""

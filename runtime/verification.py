@@ -18,7 +18,7 @@ from conf.schema.settings import Settings
 from conf.secret_files import read_secret
 from runtime.container import Container
 from runtime.feeds import least_bars, stored_timeframes
-from runtime.packages import backtested, certified, engine
+from runtime.packages import KEY, backtested, certified, engine
 from tradewright.dsl.document import StrategyDocument
 from tradewright.dsl.effort import values_in_a_bar
 from tradewright.dsl.program import Program
@@ -29,9 +29,6 @@ from tradewright.packages.manifest import CONFIGURATION
 from tradewright.packages.package import Package, Trust, read_file
 from tradewright.packages.signing import public_key_of
 from tradewright.scenarios.scenario import EPOCH, PROFILES
-
-KEY = "TRADEWRIGHT_PACKAGE_KEY"
-"""The variable with the private key that signs packages, or with ``_FILE`` behind it, that of its file."""
 
 MOST_MINUTES = 40_000_000
 """Minutes of bars of a scenario that are made to verify a package: all instruments for fifteen years, in a minute."""

@@ -26,7 +26,7 @@ from conf.documents import load_option
 from conf.environment import conf_folder, environment, in_project
 from conf.schema.settings import Settings
 from conf.strategy_kinds import is_allocation_file, kinds
-from runtime.verification import KEY, Admission
+from runtime.packages import KEY
 from strategies.documents import is_document, is_from_document
 from tradewright.dsl.check import compiled
 from tradewright.model.errors import ConfigError, TradewrightError
@@ -241,7 +241,8 @@ def verify(overrides: Sequence[str], chosen: str | None, path: str) -> Checked:
         if file:
             visitors.demand(visitor, Scope.ADMIN)
         settings = compose_without_strategy(overrides)
-        found = _packages().verify(settings, _file(settings, chosen, file), Admission())
+        packages = _packages()
+        found = packages.verify(settings, _file(settings, chosen, file), packages.Admission())
     except PackageRefused as error:
         return Checked(f"refused: {_on_the_command_line(error, file or str(chosen))}")
     except (TradewrightError, OSError) as error:
@@ -294,7 +295,7 @@ def bring_in(overrides: Sequence[str], checked: Checked, name: str) -> Outcome:
         file = Path(checked.file)
         if packages.show(settings, file).manifest != checked.manifest:
             raise ConfigError("it is another package by now", where=checked.file, remedy="verify it again")
-        done = packages.import_package(settings, file, Admission(), name.strip(), actor)
+        done = packages.import_package(settings, file, packages.Admission(), name.strip(), actor)
         if not done.is_written:
             return Outcome(f"{done.file}: is there already, the same", is_done=True)
         return Outcome(f"{done.file}: written; {what_trades(done.name)}", is_done=True, strategy=done.name)

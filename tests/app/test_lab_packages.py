@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from app import operations
 from app.operations import lab, lab_packages, visitors
 from app.operations.lab_packages import (
     NO_KEY,
@@ -37,6 +40,8 @@ from tradewright.packages.signing import new_private_key, public_key_of
 
 DOCUMENT = LIBRARY / "ma_crossover.yaml"
 SCENARIO = ("feed.days_1m=1", "feed.days_1d=30", "universe.instruments=[BTC]", "strategy=ma_crossover")
+PARTS = tuple(f"tradewright.packages.{name}" for name in ("archive", "package", "signing"))
+"""What needs the extra."""
 KEY = "TRADEWRIGHT_PACKAGE_KEY"
 
 
@@ -282,6 +287,18 @@ def test_without_the_extra_everything_names_it(
     monkeypatch.setattr("tradewright.packages.fault.find_spec", lambda _name: None)
     for text in (export(own, choice).text, verify(own, "a.hsp", "").text, bring_in(own, Checked(holds=True), "").text):
         assert "pip install tradewright[packages]" in text
+
+
+def test_the_lab_opens_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its module loads neither library, so that a lab without packages works."""
+    monkeypatch.setattr(operations, "lab_packages", lab_packages)  # what is imported anew stays in here
+    for name in ("runtime.verification", "app.operations.packages", "app.operations.lab_packages", *PARTS):
+        monkeypatch.delitem(sys.modules, name)
+    for name in [each for each in sys.modules if each.partition(".")[0] in ("cryptography", "zstandard")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    assert importlib.import_module("app.operations.lab_packages").shelf is not shelf
+    with pytest.raises(ImportError):
+        importlib.import_module("tradewright.packages.signing")
 
 
 # import ----------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from conf.compose import compose
 from conf.environment import SOURCE
 from conf.schema.settings import Settings
 from runtime.container import Container
+from strategies.documents import LIBRARY
 from tests.support.chromium import Page, chromium, needs_chromium, until
 from tests.support.desk_store import REVIEWING, ask, prepare
 from tests.support.served import Served, served
@@ -32,6 +33,7 @@ OWN_POLICY = ("cdn.jsdelivr.net", "assets/schemas-")
 def conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("yaml") / "conf"
     shutil.copytree(SOURCE / "conf", folder, ignore=shutil.ignore_patterns("*.py", "__pycache__", "schema"))
+    shutil.copy(LIBRARY / "ma_crossover.yaml", folder / "strategy")
     return folder
 
 
@@ -93,6 +95,17 @@ def test_the_lab_asks_further(page: Page, server: Served) -> None:
     page.await_text("1 instrument, one account")
     page.click("button", "Sweep")
     page.await_text("27 sets tried, each counted as a trial")
+
+
+def test_the_lab_keeps_a_document_and_tells_why_it_signs_none(page: Page, server: Served) -> None:
+    page.open(server.address("lab"))
+    page.await_text("Keep and pass on", "The rules of sma_crossover are Python code", "Verify a package")
+    page.choose("ma_crossover")
+    page.await_text("None is saved yet.", "Packages are signed, and there is no key of yours")
+    page.click("button", "Save this version")
+    page.await_text("saved ma_crossover@1: a new version", "Choose two versions to compare them.")
+    page.click("button", "Verify")
+    page.await_text("no package is chosen")
 
 
 def tiles(text: str) -> str:

@@ -141,6 +141,13 @@ class Page:
         self.press("a", 65, modifiers=2)
         self.call("Input.insertText", text=text)
 
+    def choose(self, option: str) -> None:
+        """Choose an option of the first list that has it."""
+        match = f"all('select').find(e => [...e.options].some(o => o.text === {json.dumps(option)}))"
+        self._scroll(match, f"a list with {option}")
+        value = f"[...e.options].find(o => o.text === {json.dumps(option)}).value"
+        self.run(f"(e => {{e.value = {value}; e.dispatchEvent(new Event('change', {{bubbles: true}}))}})({match})")
+
     def press(self, key: str, code: int, modifiers: int = 0) -> None:
         """Press a key in whatever has the focus."""
         for kind in ("rawKeyDown", "keyUp"):
