@@ -105,7 +105,7 @@ def _in_python(recursion: Recursion, inputs: tuple[Floats, ...], arguments: tupl
     memory, _table = _memory(recursion, 0)
     with _told(recursion, len(inputs), arguments), np.errstate(all="ignore"):
         for i in range(min(bars, len(inputs[0]))):
-            returned: object = recursion.step(i, inputs, arguments, memory)  # type: ignore[func-returns-value]
+            returned: object = recursion.step(i, inputs, arguments, memory)
             if returned is not None:
                 what = f"{recursion.step.__name__}: it returned {returned!r} in bar {i}, and nobody reads that"
                 remedy = "write what is remembered into the memory, as memory[0] = ..., and return nothing"

@@ -75,26 +75,32 @@ def features_of(strategy: Strategy | Allocation) -> tuple[Feature, ...]:
 
 def _check_feature(strategy: Strategy | Allocation, feature: Feature) -> None:
     """Whether there is such a feature; those that a feature that remembers reads are asked about as well."""
-    name, where = feature.indicator, _place_of_state(strategy)
-    if not isinstance(name, str):
-        remedy = 'write the name of an indicator, as Feature("close")'
-        raise StrategyError(f"prepare_state: a feature is called {name!r}", where=where, remedy=remedy)
-    if not isinstance(feature.arguments, tuple):
-        told = f"prepare_state: the arguments of {name} are {feature.arguments!r}"
-        example = f'write Feature("{name}", ({feature.arguments!r},)), with the comma'
-        raise StrategyError(told, where=where, remedy=example)
-    if not all(isinstance(each, (int, float, np.number)) for each in feature.arguments):
-        told = f"prepare_state: the arguments of {name} are {feature.arguments!r}"
-        raise StrategyError(told, where=where, remedy="numbers are needed")
-    if not isinstance(feature.of, str) or feature.timeframe not in LENGTHS:
-        told = f"prepare_state: {name} is of {feature.of!r} on {feature.timeframe!r}"
-        rule = f"of is the name of an instrument, timeframe one of {', '.join(Timeframe)}; leave out what is its own"
-        raise StrategyError(told, where=where, remedy=rule)
+    name = feature.indicator
+    if wrong := _wrong_terms(name, feature.arguments, feature.of, feature.timeframe):
+        what, remedy = wrong
+        raise StrategyError(f"prepare_state: {what}", where=_place_of_state(strategy), remedy=remedy)
     try:
         resolve(feature)
     except TradewrightError as error:
         what = f"prepare_state: {error.where}: {error.what}" if error.where else f"prepare_state: {error.what}"
-        raise type(error)(what, where=where, remedy=error.remedy) from error
+        raise type(error)(what, where=_place_of_state(strategy), remedy=error.remedy) from error
+
+
+def _wrong_terms(name: object, arguments: object, of: object, timeframe: object) -> tuple[str, str] | None:
+    """What no feature is made of, and what to write; an author may have written anything."""
+    if not isinstance(name, str):
+        return f"a feature is called {name!r}", 'write the name of an indicator, as Feature("close")'
+    if not isinstance(arguments, tuple):
+        return (
+            f"the arguments of {name} are {arguments!r}",
+            f'write Feature("{name}", ({arguments!r},)), with the comma',
+        )
+    if not all(isinstance(each, (int, float, np.number)) for each in arguments):
+        return f"the arguments of {name} are {arguments!r}", "numbers are needed"
+    if not isinstance(of, str) or timeframe not in LENGTHS:
+        rule = f"of is the name of an instrument, timeframe one of {', '.join(Timeframe)}; leave out what is its own"
+        return f"{name} is of {of!r} on {timeframe!r}", rule
+    return None
 
 
 def _place_of_state(strategy: Strategy | Allocation) -> str:
