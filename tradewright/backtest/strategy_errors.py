@@ -18,7 +18,7 @@ from tradewright.model.allocation import Allocation, decision_of, is_allocation
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import StrategyError, TradewrightError
 from tradewright.model.recursion import with_inputs
-from tradewright.model.strategy import Action, Feature, OrderRequest, Strategy, is_order
+from tradewright.model.strategy import MOST_FEATURES, Action, Feature, OrderRequest, Strategy, is_order
 
 RETURNS = (
     "return HOLD for no signal, else (target, limit, stop, take_profit): four numbers, NAN for a price not used; "
@@ -68,6 +68,10 @@ def features_of(strategy: Strategy | Allocation) -> tuple[Feature, ...]:
     remedy = 'return a tuple of features, such as (Feature("sma", (20,)), Feature("close"))'
     if not isinstance(found, tuple) or not all(isinstance(each, Feature) for each in found):
         raise StrategyError(f"prepare_state: it returns {found!r}", where=_place_of_state(strategy), remedy=remedy)
+    if len(found) > MOST_FEATURES:
+        what = f"prepare_state: it returns {len(found)} features"
+        fewer = f"{MOST_FEATURES} at most are compiled in the time that people wait; name those that the decision reads"
+        raise StrategyError(what, where=_place_of_state(strategy), remedy=fewer)
     for each in with_inputs(found):
         _check_feature(strategy, each)
     return found
