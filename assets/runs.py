@@ -17,6 +17,8 @@ from tradewright.model.errors import TradewrightError
 
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 Say = Callable[[str], None]
+CHECK_FAILED = "DagsterAssetCheckFailedError"
+"""The class of what Dagster raises after a blocking check; it tells the name of the check alone."""
 _OUR_CLASS = re.compile(r"^(tradewright|conf|assets|runtime|brokers|strategies|app)\.[\w.]+: ")
 
 
@@ -135,7 +137,7 @@ def execute(
 
 def _reasons(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     """What was raised in every failed step, without Dagster's wrapping around it and the causes below it."""
-    reasons = {}
+    reasons, checks = {}, _failed_checks(result)
     for event in result.all_events:
         failure = event.step_failure_data if event.is_step_failure else None
         error = failure.error if failure else None
@@ -144,10 +146,23 @@ def _reasons(result: dg.ExecuteInProcessResult) -> dict[str, str]:
                 error = error.cause
             description = failure.user_failure_data.description if failure and failure.user_failure_data else None
             said = (description or _without_our_classes(error.message)).strip()
+            if error.cls_name == CHECK_FAILED:
+                said = checks.get(event.step_key or "", said)
             place = _place(event.step_key or "")
             is_named = said.startswith(f"{place.partition(',')[0]},")  # an error in a strategy's code names it itself
             reasons[event.step_key or ""] = said if is_named else f"{place}: {said}"
     return reasons
+
+
+def _failed_checks(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    """What every failed check found, by the step of its asset."""
+    found: dict[str, list[str]] = {}
+    for each in result.get_asset_check_evaluations():
+        if not each.passed:
+            told = each.metadata.get("findings")
+            what = str(told.value).replace("\n", "; ") if told else each.description or "see it in Dagster"
+            found.setdefault(each.asset_key.to_python_identifier(), []).append(f"{each.check_name}: {what}")
+    return {step: "; ".join(lines) for step, lines in found.items()}
 
 
 def _place(step: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -28,12 +29,15 @@ from tradewright.quality.evidence import (
     bars_check,
     features_check,
     weighed,
+    worth_a_warning,
 )
 from tradewright.quality.report import Code, Finding, QualityReport, Severity
 from tradewright.quality.score import recorded_score, score_text
 from tradewright.research.bars import ADJUSTABLE
 from tradewright.store.actions import NoFactors
 from tradewright.store.bars import BarStore
+
+LOG = logging.getLogger("tradewright.quality")
 
 
 def report_on(house: Container, symbol: str, timeframe: Timeframe) -> QualityReport:
@@ -154,7 +158,10 @@ def findings_of_tables(problems: Iterable[str]) -> list[Finding]:
 
 
 def record(house: Container, evidence: QualityEvidence) -> CheckResult:
-    """Record evidence in the ledger, where gate and sender read it."""
+    """Record evidence in the ledger, where gate and sender read it; new gaps and missing spreads are logged."""
+    before = house.ledger.checks.newest([evidence.name]).get(evidence.name)
+    for told in worth_a_warning(evidence, [] if before is None else before.listed("findings")):
+        LOG.warning("%s %s: %s", evidence.instrument, evidence.timeframe, told)
     return house.ledger.checks.record(evidence.name, evidence.passed, evidence.detail())
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -21,13 +22,14 @@ from tradewright.portfolio.identity import signal_id
 async def ask_all(agents: Mapping[str, Agent], snapshot: AgentSnapshot, patience: float) -> AgentAnswers:
     """Ask every agent at the same time; one that fails, or is not done in ``patience`` seconds, stops no other.
 
+    Each is given bars of its own, so that one that writes into them changes nothing for the others.
     An agent that is not done is cancelled and not waited for (R-STRAT-05). An agent that computes without awaiting
     blocks the event loop all the same.
 
     Args:
         patience: seconds.
     """
-    tasks = {name: asyncio.create_task(agent.generate_signals(snapshot)) for name, agent in agents.items()}
+    tasks = {name: asyncio.create_task(agent.generate_signals(_own(snapshot))) for name, agent in agents.items()}
     answers = AgentAnswers({}, {})
     try:
         if tasks:
@@ -43,6 +45,10 @@ async def ask_all(agents: Mapping[str, Agent], snapshot: AgentSnapshot, patience
         for task in tasks.values():
             task.cancel()
     return answers
+
+
+def _own(snapshot: AgentSnapshot) -> AgentSnapshot:
+    return replace(snapshot, bars=deepcopy(snapshot.bars), secondary=deepcopy(snapshot.secondary))
 
 
 @dataclass

@@ -17,7 +17,7 @@ from tradewright.model.allocation import decision_of
 from tradewright.model.errors import TradewrightError
 from tradewright.research.strategy_check import tried
 
-_PLACE = re.compile(r"^strategy \S+, (?P<file>.+), line (?P<line>\d+)$")
+_PLACE = re.compile(r"^(?:strategy \S+, )?(?P<file>.+), line (?P<line>\d+)$")
 
 
 def strategy_problems(settings: Settings) -> list[Problem]:

@@ -144,7 +144,8 @@ def signals(name: str, settings: Settings) -> dg.MaterializeResult:
         found = newest_signals(house)
         keep_settings(house)
         house.artefacts.write_json(signals_of(name), [row.model_dump(mode="json") for row in found])
-        finish_signals(house, begun)
+        if not ahead:  # else nothing is decided on them, now or later
+            finish_signals(house, begun)
     wanted = table(
         ("instrument", "action", "target", "bar", "price"),
         ((row.instrument, row.candidate_action, f"{row.target:g}", row.bar_ts, row.price) for row in found),

@@ -87,6 +87,14 @@ class Reader:
             raise self.wrong(f"{name} of a bar is no time in milliseconds: {_shown(value)}")
         return self._known_time(value * 1_000_000, value, name)
 
+    def seconds(self, value: object, name: str) -> int:
+        """A moment in whole seconds since 1970, also in a text, as nanoseconds."""
+        if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 20:
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.wrong(f"{name} of a bar is no time in seconds: {_shown(value)}")
+        return self._known_time(value * 1_000_000_000, value, name)
+
     def instant(self, value: object, name: str) -> int:
         """A moment of RFC 3339 in UTC with up to nine digits of a second, as nanoseconds since 1970."""
         found = _INSTANT.fullmatch(value) if isinstance(value, str) else None

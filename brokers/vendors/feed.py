@@ -94,11 +94,21 @@ class VendorFeed:
         return frame_of(select(bars, (bars.ts >= first) & (bars.ts <= last)))
 
     def _base(self, instrument: Instrument, timeframe: Timeframe) -> Timeframe:
-        """The timeframe that is asked for: the wanted one, else the longest that adds up to it."""
+        """The timeframe that is asked for: the wanted one, else the longest that adds up to it.
+
+        Raises:
+            DataError: where none does.
+        """
         served = self._history.spans(instrument)
         if timeframe in served:
             return timeframe
-        return max((each for each in served if each.makes(timeframe)), key=lambda each: each.seconds)
+        found = max((each for each in served if each.makes(timeframe)), key=lambda each: each.seconds, default=None)
+        if found is None:
+            what = (
+                f"{self.name} has {', '.join(str(each) for each in served)} of it, of which no {timeframe} can be made"
+            )
+            raise DataError(what, where=instrument.symbol, remedy="ask for another timeframe: --timeframe")
+        return found
 
     def _asked(
         self, instrument: Instrument, symbol: str, timeframe: Timeframe, first: int, last: int, now: int

@@ -70,7 +70,7 @@ class History(Protocol):
     def spans(self, instrument: Instrument) -> Mapping[Timeframe, timedelta]:
         """The timeframes that are asked for as they are, each with the longest span of one question.
 
-        Every other timeframe is made of these, among which are minutes.
+        Every other timeframe is made of these; one that is shorter than all of them is refused.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The HTTP client of the vendors: JSON by GET, paced, repeated where that helps, and bounded in time and size.
+"""The HTTP client of the vendors: JSON by GET and POST, paced, repeated where that helps, and bounded in time and size.
 
 The key travels in a header. It stands in no address, and no error, log or answer that is told holds it; redirects are
 not followed, so that it goes to no other host.
@@ -167,6 +167,22 @@ class HttpClient:
             VendorUnavailable: when every attempt failed, or the vendor has failed so often that it is left alone.
             VendorError: when the answer is no JSON document, too large, or a redirect.
         """
+        return self._ask(method, lambda: self.exchange(f"{self._base}{path}", parameters))
+
+    def post(self, path: str, question: object, method: str = "", judge: Callable[[Any], None] | None = None) -> Any:
+        """The JSON document that answers a JSON document; sent again as :meth:`get` is, so it must change nothing.
+
+        Args:
+            judge: looks at the answer, whose status says nothing where a protocol tells its errors in a 200; it raises
+                :class:`Transient` where asking again may help, else another error.
+
+        Raises:
+            VendorError: as for :meth:`get`, and as ``judge`` raises.
+        """
+        return self._ask(method, lambda: self._sent("POST", f"{self._base}{path}", json=question), judge)
+
+    def _ask(self, method: str, send: Callable[[], Reply], judge: Callable[[Any], None] | None = None) -> Any:
+        """A request with its pace, repetition and breaker."""
         if (wait := self.breaker.wait()) > 0:
             raise VendorUnavailable(
                 f"failed again and again, and is left alone for {wait:.0f} s more",
@@ -182,14 +198,14 @@ class HttpClient:
             reraise=True,
         )
         try:
-            document = asking(self._once, path, parameters, self._paces.get(method) or self._paces[""])
+            document = asking(self._once, send, judge, self._paces.get(method) or self._paces[""])
         except VendorRefused:
             self.breaker.succeeded()  # it is there, and says no
             raise
         except Transient as problem:
             self.breaker.failed()
             raise VendorUnavailable(
-                f"{self._clean(problem.what)} ({attempts} attempts)" if attempts > 1 else self._clean(problem.what),
+                f"{self.clean(problem.what)} ({attempts} attempts)" if attempts > 1 else self.clean(problem.what),
                 where=self.where,
                 remedy=problem.remedy,
             ) from None
@@ -204,11 +220,14 @@ class HttpClient:
         plain = min(how.first_wait * 2.0 ** (state.attempt_number - 1), how.longest_wait)
         return max(plain, asked or 0.0) * (1 + how.jitter * self._chance())
 
-    def _once(self, path: str, parameters: Mapping[str, str | int], pace: Pace) -> Any:
+    def _once(self, send: Callable[[], Reply], judge: Callable[[Any], None] | None, pace: Pace) -> Any:
         if (wait := pace.wait()) > 0:
             self._sleep(wait)
         pace.take()
-        return self._document(self.exchange(f"{self._base}{path}", parameters))
+        document = self._document(send())
+        if judge is not None:
+            judge(document)
+        return document
 
     def exchange(self, address: str, parameters: Mapping[str, str | int]) -> Reply:
         """One request; a vendor whose client library has to make it fills this anew.
@@ -217,9 +236,12 @@ class HttpClient:
             Transient: when it failed in a way that may pass.
             VendorError: when the answer is too large.
         """
+        return self._sent("GET", address, params=dict(parameters))
+
+    def _sent(self, verb: str, address: str, **asked: Any) -> Reply:
         begun = self._clock.monotonic()
         try:
-            with self._client.stream("GET", address, params=dict(parameters)) as answer:
+            with self._client.stream(verb, address, **asked) as answer:
                 content = self._content(answer.iter_bytes(), begun)
         except httpx.TransportError as error:
             raise Transient(cannot_be_reached(error), remedy=REMEDY) from None
@@ -254,12 +276,12 @@ class HttpClient:
             if wait is not None and wait > self._persistence.longest_wait:
                 self.breaker.failed()
                 remedy = f"try again in {wait / 60:.0f} minutes; what was stored stays"
-                raise VendorUnavailable(self._clean(what), where=self.where, remedy=remedy)
+                raise VendorUnavailable(self.clean(what), where=self.where, remedy=remedy)
             raise Transient(what, PATIENCE if wait is None and status == TOO_MANY else wait)
         if 300 <= status < 400:
             host = httpx.URL(answer.headers.get("Location", "")).host or "another path"
             what = f"it sends us on to {host}, where the key does not go"
-            raise VendorError(self._clean(what), where=self.where, remedy="correct feed.base_url")
+            raise VendorError(self.clean(what), where=self.where, remedy="correct feed.base_url")
         if status != 200:
             self._refuse(status, content)
         return self._parsed(content, answer.headers.get("Content-Type", ""))
@@ -268,7 +290,7 @@ class HttpClient:
         remedy = "check the key and what its plan includes" if status in FORBIDDEN else ""
         told = self._text(content)
         try:
-            body = json.loads(self._clean(content.decode("utf-8", "replace")))
+            body = json.loads(self.clean(content.decode("utf-8", "replace")))
         except (ValueError, RecursionError):
             body = told
         raise VendorRefused(f"it answers {status}: {told}", where=self.where, remedy=remedy, status=status, body=body)
@@ -278,7 +300,7 @@ class HttpClient:
             return json.loads(content, parse_constant=_no_number)
         except (ValueError, RecursionError) as error:
             what = f"the answer is no JSON document ({kind or 'of no stated kind'}): {error}"
-            raise VendorError(self._clean(what)[: 2 * _TOLD], where=self.where, remedy="nothing was stored") from None
+            raise VendorError(self.clean(what)[: 2 * _TOLD], where=self.where, remedy="nothing was stored") from None
 
     def _text(self, content: bytes) -> str:
         """The message of an answer, or its beginning, on one line and without secrets."""
@@ -290,9 +312,10 @@ class HttpClient:
         if isinstance(known, dict):
             named = (known.get(key) for key in ("error", "message", "errorMessage", "msg"))
             text = next((told for told in named if isinstance(told, str) and told), text)
-        return " ".join(self._clean(text).split())[:_TOLD] or "an empty answer"
+        return " ".join(self.clean(text).split())[:_TOLD] or "an empty answer"
 
-    def _clean(self, text: str) -> str:
+    def clean(self, text: str) -> str:
+        """A text without the secrets."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text

@@ -16,8 +16,10 @@ import pytest
 from conf.environment import SOURCE
 from runtime.container import Container
 from tests.app.conftest import say
-from tests.support.histories import STOCK, table
+from tests.support.histories import COIN, STOCK, table
 from tests.support.polygon_vendor import KEY, PolygonVendor
+from tests.support.thegraph_vendor import KEY as GRAPH_KEY
+from tests.support.thegraph_vendor import TheGraphVendor
 from tests.support.vendor_server import Answer, Asked, VendorServer
 from tradewright.calendars.registry import calendar_of
 from tradewright.model.bars import Timeframe
@@ -89,6 +91,36 @@ def test_a_later_run_goes_on_to_the_present_and_fills_a_year_that_is_missing(
     assert row["first"].startswith("2025-01-02T14:30")
     assert row["last"].startswith("2026-03-04T16:00"), "the half hour that closed a quarter of an hour ago"
     assert (row["unchanged"], row["added"]) == (20 * 13 + 21 * 13 + 4, halves("2025-02-01", "2026-02-01"))
+
+
+def test_a_series_of_a_blockchain_is_stored_and_read_by_features(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Off until remote providers are enabled; one value a day, then beside the bars of another instrument."""
+    monkeypatch.setenv("THEGRAPH_API_KEY", GRAPH_KEY)
+    monkeypatch.setattr(Container, "clock", ManualClock(NOW))
+    days = calendar_of(COIN).grid(Timeframe.D1, pd.Timestamp("2025-01-01", tz="UTC"), pd.Timestamp(NOW)).tolist()
+    source = TheGraphVendor({Timeframe.D1: table(COIN, days)}, NOW)
+    rows = "subgraph: '5zvR', rows: {1d: {entity: poolDayDatas, time: time}}"
+    declared = f"{{BTC: {{{rows}, value: close}}, ETH: {{{rows}, value: open}}}}"
+    with VendorServer(source).running() as graph:
+        words = ["backfill", "BTC", "ETH", "feed=thegraph", f"feed.base_url={graph.address}", f"feed.series={declared}",
+                 f"storage.root={tmp_path}", "--from", "2025-01-01", "--timeframe", "1d", "--json"]  # fmt: skip
+        off = say(*words)
+        assert (off.status, graph.asked) == (1, []), "off by default"
+        assert "DATA_REMOTE_PROVIDERS=enabled" in off.json["error"]["remedy"]
+        said = say(*words, "feed.remote_providers=enabled")
+        row, _ = said.json["backfilled"]
+        assert (said.status, row["source"], row["added"]) == (0, "thegraph", len(days) - 1)
+        assert say(*words, "feed.remote_providers=enabled").json["backfilled"][0]["added"] == 0
+    read = ("strategy=pairs", "strategy.benchmark=BTC", "strategy.window=10", "strategy.entry=1", "strategy.exit=0",
+            "strategy.instruments=[ETH]", "universe.instruments=[ETH,BTC]", "universe.timeframe=1d",
+            "universe.base_timeframe=1d", f"storage.root={tmp_path}", "feed=files", "--json")  # fmt: skip
+    done = say("backtest", *read)
+    assert done.status == 0, done.out
+    assert done.json["trades"] > 3
+    found = say("data", "findings", *read[-7:])
+    assert [row["findings"] for row in found.json["series"]] == [[], []], "a day of one value is no fault"
 
 
 def test_one_series_that_is_refused_stops_no_other(server: VendorServer, tmp_path: Path) -> None:

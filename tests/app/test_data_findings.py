@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from conf.compose import compose
@@ -54,6 +56,42 @@ def test_evidence_by_other_rules_is_told_refused_and_made_again(house: House) ->
         judge(opened, "BTC")
         assert not_judged(opened, "BTC", opened.ledger.checks.newest()) == ["features.BTC"], "never made here"
     assert {row["state"] for row in series(house).values()} == {"by other rules"}
+
+
+class Told(logging.Handler):
+    """Keeps what is logged, whether or not it goes on to other handlers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(f"{record.levelname} {record.getMessage()}")
+
+
+def test_new_gaps_and_a_spread_that_is_not_known_are_logged_once(house: House) -> None:
+    log, told, rounds = logging.getLogger("tradewright.quality"), Told(), []
+    log.addHandler(told)
+    try:
+        with Container(compose(house.overrides)) as opened:
+            store = opened.bar_store
+            days = store.read("BTC", Timeframe.D1)
+            before = days["ts"].iloc[0] - pd.to_timedelta([1, 4, 5, 8], unit="D")
+            early = days.iloc[:4].assign(ts=before.as_unit("ns"), spread=float("nan"))
+            for row in (0, 1, 1, 2, 3):
+                store.upsert("BTC", Timeframe.D1, BarKind.TRADE, early[row : row + 1])
+                judge(opened, "BTC")
+                rounds.append(told.lines.copy())
+                told.lines.clear()
+    finally:
+        log.removeHandler(told)
+    (spread,), (first,), same, grown, (second,) = rounds
+    assert spread.startswith("WARNING BTC 1d: 1 of 88 bars")
+    assert "have no spread: the instrument's default is used" in spread
+    assert first.startswith("WARNING BTC 1d: 2 of 91 bars are missing")
+    assert f"{before[1] + pd.Timedelta(days=1):%Y-%m-%d}" in first, "where the gap is"
+    assert (same, grown) == ([], []), "told already"
+    assert second.startswith("WARNING BTC 1d: 4 of 95 bars are missing")
 
 
 @pytest.fixture

@@ -39,3 +39,19 @@ def test_a_step_of_one_word_is_told_as_it_is() -> None:
 
 def test_another_error_keeps_its_class() -> None:
     assert failed(KeyError("close"), ["market", "bars"]).startswith("market__bars: KeyError: 'close'")
+
+
+def test_a_failed_check_tells_what_it_found() -> None:
+    """Not the words of Dagster, which name the check alone."""
+    spec = dg.AssetCheckSpec("look_ahead", asset=dg.AssetKey(["strategy", "own", "signals"]), blocking=True)
+
+    @dg.asset(key=spec.asset_key, check_specs=[spec])
+    def signals() -> dg.MaterializeResult:
+        told = {"findings": "BTC, bar 0: level\nETH, bar 1: level"}
+        check = dg.AssetCheckResult(check_name="look_ahead", passed=False, metadata=told)
+        return dg.MaterializeResult(check_results=[check])
+
+    definitions = dg.Definitions([signals], jobs=[dg.define_asset_job("signals_job", [signals])])
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(RunFailed) as failed:
+        execute(definitions, "signals_job", instance)
+    assert failed.value.what == "strategy own, signals: look_ahead: BTC, bar 0: level; ETH, bar 1: level"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import cast
 
 import numpy as np
@@ -23,10 +24,11 @@ from tradewright.backtest.lookahead import look_ahead
 from tradewright.backtest.lookahead_evidence import tested_code as code_of
 from tradewright.backtest.remembered import remembered
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.strategy_errors import features_of
 from tradewright.backtest.sweep import sweep
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Floats
-from tradewright.model.errors import ConfigError, StrategyError
+from tradewright.model.errors import ConfigError, StrategyError, TradewrightError
 from tradewright.model.recursion import RECURSIONS, with_inputs
 from tradewright.model.secondary_needs import needs_among
 from tradewright.model.strategy import HOLD, NAN, Action, Feature, Strategy
@@ -154,9 +156,47 @@ class _Reads(Zigzag):
         return (*self.made_of, CLOSE)
 
 
-def reading(step: object) -> Zigzag:
+def reading(step: object, read: Feature = CLOSE) -> Zigzag:
     """A strategy that reads what a step remembers."""
-    return type("Reads", (_Reads,), {"made_of": remembered(step, ("own",), (CLOSE,))})()  # type: ignore[arg-type]
+    return type("Reads", (_Reads,), {"made_of": remembered(step, ("own",), (read,))})()  # type: ignore[arg-type]
+
+
+def generator(_i: int, _features: tuple[Floats, ...], _arguments: tuple[float, ...], memory: Floats) -> Iterator[None]:
+    """Remembers nothing when it is called."""
+    memory[0] = 1.0
+    yield
+
+
+def returning(i: int, features: tuple[Floats, ...], _arguments: tuple[float, ...], _memory: Floats) -> float:
+    """Takes the memory for its answer."""
+    return float(features[0][i])
+
+
+def without_arguments(_i: int, _features: tuple[Floats, ...], arguments: tuple[float, ...], memory: Floats) -> None:
+    """Reads an argument that nobody gave."""
+    memory[0] = arguments[0]
+
+
+def beside_memory(_i: int, _features: tuple[Floats, ...], _arguments: tuple[float, ...], memory: Floats) -> None:
+    """Remembers more than it has names."""
+    memory[1] = 1.0
+
+
+def writing(i: int, features: tuple[Floats, ...], _arguments: tuple[float, ...], memory: Floats) -> None:
+    """Writes into what it reads."""
+    features[0][i] = memory[0]
+
+
+def ending(i: int, _features: tuple[Floats, ...], _arguments: tuple[float, ...], memory: Floats) -> None:
+    """Ends the program."""
+    if i == 40:
+        raise SystemExit(3)
+    memory[0] = 1.0
+
+
+def counting(_i: int, features: tuple[Floats, ...], _arguments: tuple[float, ...], memory: Floats) -> None:
+    """Reads how many bars there are."""
+    memory[0] = float(len(features[0]))
 
 
 def test_other_code_or_arguments_are_another_strategy() -> None:
@@ -173,6 +213,11 @@ def test_a_later_bar_is_found_wherever_it_is_looked_at(step: object, bar: int) -
     assert "own" in str(found)
 
 
+def test_the_number_of_bars_is_told_once_by_the_name_of_the_feature_and_the_line_of_the_step() -> None:
+    (found,) = look_ahead(reading(counting), random_bars(1, 60))
+    assert (found.what, found.place) == ("own", f"test_remembered.py:{counting.__code__.co_firstlineno}")
+
+
 def test_what_remembers_the_past_alone_is_free() -> None:
     assert look_ahead(Zigzag(), random_bars(2, 500)) == ()
     assert look_ahead(Zigzag(), random_bars(2, 0)) == ()
@@ -181,7 +226,7 @@ def test_what_remembers_the_past_alone_is_free() -> None:
 def test_a_bar_that_is_not_there_is_told_with_file_and_line() -> None:
     with pytest.raises(StrategyError, match="beyond: IndexError") as told:
         run(reading(beyond), random_bars(1, 60), SPEC)
-    assert "test_remembered.py" in told.value.where
+    assert told.value.where.endswith(f"test_remembered.py, line {beyond.__code__.co_firstlineno + 2}")
     with pytest.raises(StrategyError, match="it cannot be compiled"):
         run(reading(uncompilable), random_bars(1, 60), SPEC)
 
@@ -197,12 +242,58 @@ def test_a_bar_that_is_not_there_is_told_with_file_and_line() -> None:
         ((peak, ("a",), ("close",)), "the features that it reads"),
         ((peak, ("a",), (CLOSE,), (math.inf,)), "finite numbers"),
         ((follow.__call__, ("a",), (CLOSE,)), "at the level of the module"),
-        ((lambda _i, _features: None, ("a",), (CLOSE,)), "takes 2 arguments"),
+        ((lambda _i, _features: None, ("a",), (CLOSE,)), "takes other arguments"),
+        ((generator, ("a",), (CLOSE,)), "a generator or a coroutine"),
+        ((peak, ("a",), (Feature("sma", 20),)), "the features that it reads"),
     ],
 )
 def test_what_is_declared_wrongly_is_refused(arguments: tuple[object, ...], rule: str) -> None:
     with pytest.raises(StrategyError, match=rule):
         remembered(*arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("step", "line", "words"),
+    [
+        (returning, 0, "it returned 100.* in bar 0, and nobody reads that.*memory"),
+        (without_arguments, 2, "IndexError.*1 features, 0 arguments and 1 numbers of memory"),
+        (beside_memory, 2, "IndexError.*1 features, 0 arguments and 1 numbers of memory"),
+        (writing, 2, "read-only"),
+        (ending, 3, "SystemExit: 3"),
+    ],
+)
+def test_a_mistake_of_a_step_is_told_with_its_line(step: FunctionType, line: int, words: str) -> None:
+    bars = random_bars(1, 60)
+    close = bars.close.copy()
+    with pytest.raises(StrategyError, match=words) as told:
+        look_ahead(reading(step), bars)
+    assert told.value.where.endswith(f"test_remembered.py, line {step.__code__.co_firstlineno + line}")
+    np.testing.assert_array_equal(bars.close, close)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        Feature("clse"),
+        Feature("atr", (0,)),
+        Feature("sma", ("20",)),  # type: ignore[arg-type]
+        Feature("close", timeframe="7x"),
+        Feature("close", of=5),  # type: ignore[arg-type]
+        Feature(5),  # type: ignore[arg-type]
+    ],
+)
+def test_a_wrong_feature_that_a_step_reads_is_told_where_it_is_written(read: Feature) -> None:
+    with pytest.raises(TradewrightError, match="prepare_state") as told:
+        features_of(reading(peak, read))
+    assert re.fullmatch(r"strategy zigzag, .*test_remembered\.py, line \d+", told.value.where)
+
+
+@pytest.mark.parametrize("step", [None, "peak"])
+def test_a_step_without_a_place_is_told_in_the_strategy_s_file(step: object) -> None:
+    made = type("Late", (_Reads,), {"prepare_state": lambda _self: remembered(step, ("own",), (CLOSE,))})()  # type: ignore[arg-type]
+    with pytest.raises(StrategyError, match="plain function of a module") as told:
+        features_of(made)
+    assert "test_remembered.py, line" in told.value.where
 
 
 def test_instrument_and_timeframe_belong_to_what_it_reads() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.peer import walk
 from strategies.buy_and_hold import BuyAndHold
+from strategies.sma_crossover import SmaCrossover
 from tradewright.backtest import compiled
 from tradewright.backtest.decisions import decide, replay
 from tradewright.backtest.engine import run
@@ -105,3 +106,13 @@ def test_the_tuples_of_many_columns_and_parameters_are_made_within_the_depth_of_
 
     columns, row = np.repeat(np.arange(48.0), 48).reshape(48, 48), np.arange(48)[::-1].copy()
     assert compiled.njit(read, **compiled.OPTIONS)(columns, row) == (47.0, 0.0, 1.0, 1.0)
+
+
+def test_more_features_than_are_compiled_while_people_wait_are_refused() -> None:
+    class Greedy(SmaCrossover):
+        def prepare_state(self) -> tuple[Feature, ...]:
+            return tuple(Feature("sma", (n,)) for n in range(1, 202))
+
+    with pytest.raises(StrategyError, match="it returns 201 features") as told:
+        run(Greedy(), walk(30), BacktestSpec())
+    assert "test_strategy_errors.py" in told.value.where

@@ -91,3 +91,17 @@ def test_a_crossed_spread_of_trades_counts_as_unknown(counter: Counter) -> None:
     assert reader(counter).of(INSTRUMENTS["AAPL"]).liquidity == usual.liquidity, (
         "the instrument's own spread is 1 basis point, as the bars' was"
     )
+
+
+@pytest.mark.parametrize(("spread", "refused"), [(29.0, False), (31.0, True)])
+def test_a_wide_spread_keeps_entries_back_and_lets_holdings_be_closed(
+    counter: Counter, spread: float, refused: bool
+) -> None:
+    """At usual volumes the least liquidity of 0.7 is a spread of 30 basis points."""
+    made = entry(counter)
+    counter.world.venue.set(opening={"AAPL": "5"})
+    newest = counter.store.read("AAPL", Timeframe.M1).iloc[[-1]].assign(spread=spread)
+    counter.store.upsert("AAPL", Timeframe.M1, BarKind.TRADE, newest)
+    found = {reason.code for reason in judged(counter, made).reasons}
+    assert ("ILLIQUID" in found) is refused
+    assert closes(counter, CLOSING).verdict is Verdict.APPROVE

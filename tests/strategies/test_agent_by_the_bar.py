@@ -19,6 +19,7 @@ from tests.strategies.test_strategies import bars_of
 from tradewright.backtest.decisions import replay
 from tradewright.model.agent import Agent, AgentSnapshot
 from tradewright.model.errors import DataError
+from tradewright.model.secondary import SecondarySeries
 from tradewright.model.signal import SignalAction, SignalCandidate
 from tradewright.research.strategy_check import trial_secondary
 
@@ -176,6 +177,26 @@ def test_agents_asked_together_do_not_disturb_each_other():
     answers = asyncio.run(ask_all(agents, snapshot, patience=60))
     assert answers == ({name: ask(agent, snapshot) for name, agent in agents.items()}, {})
     assert asyncio.run(ask_all({}, snapshot, patience=60)) == ({}, {})
+
+
+class Scribbler(StrategyAgent):
+    """An agent that writes into what it is shown."""
+
+    async def generate_signals(self, snapshot):
+        for column in (*snapshot.bars, snapshot.secondary.closes):
+            column[:] = 0
+        return []
+
+
+def test_an_agent_that_writes_into_its_bars_changes_nothing_for_the_others():
+    bars = bars_of(prices(3, 80))
+    snapshot = AgentSnapshot("SPY", bars, secondary=SecondarySeries(bars.ts.copy(), {}))
+    honest = StrategyAgent(SmaCrossover(3, 12))
+    alone = ask(honest, snapshot)
+    answers = asyncio.run(ask_all({"first": Scribbler(honest.strategy), "second": honest}, snapshot, patience=60))
+    assert answers == ({"first": [], "second": alone}, {})
+    assert bars.close.all()
+    assert snapshot.secondary.closes[-1] > 0
 
 
 def test_an_agent_that_fails_or_hangs_stops_no_other():

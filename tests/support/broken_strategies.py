@@ -17,7 +17,7 @@ from tradewright.model.strategy import HOLD, Feature
 {top}
 
 def generate_signal({arguments}):
-    return HOLD
+    return {decision}
 
 @dataclass(frozen=True)
 class Own(BaseStrategy):
@@ -67,12 +67,13 @@ def python(
     *,
     top: str = "",
     arguments: str = "i, features, params, position",
+    decision: str = "HOLD",
     name: str = "{name}",
     state: str = "return (Feature('close'),)",
 ) -> str:
     """The text of a strategy in Python; sound as it is."""
     text = PYTHON.replace("{top}", top).replace("{arguments}", arguments).replace('"{name}"', f'"{name}"')
-    return text.replace("{state}", state)
+    return text.replace("{decision}", decision).replace("{state}", state)
 
 
 WAYS = {
@@ -96,6 +97,11 @@ WAYS = {
 """By name of the strategy: its files cannot be read."""
 AT_WORK = {
     "raising": _python(python(state="raise ValueError('no idea')"), "raising.py, line 15", "ValueError: no idea"),
+    "peeking": _python(
+        python(decision="(features[0][len(features[0]) - 1] * 1e-9, HOLD[1], HOLD[2], HOLD[3])"),
+        "strategy peeking, signals",
+        "look_ahead",
+    ),
     "quitting": _python(python(state="raise SystemExit(4)"), "strategy quitting", "SystemExit: 4"),
 }
 """By name of the strategy: its files can be read, and its code fails when its signals are made."""

@@ -27,9 +27,10 @@ from brokers.vendors.history import History
 from brokers.vendors.http_client import HttpClient
 from brokers.vendors.oanda.history import OandaHistory
 from brokers.vendors.polygon.history import PolygonHistory
+from brokers.vendors.thegraph.history import TheGraphHistory
 from brokers.vendors.yahoo.client import YahooClient
 from brokers.vendors.yahoo.history import YahooHistory
-from tests.support import alpaca_vendor, binance_vendor, oanda_vendor, polygon_vendor, yahoo_vendor
+from tests.support import alpaca_vendor, binance_vendor, oanda_vendor, polygon_vendor, thegraph_vendor, yahoo_vendor
 from tests.support.histories import COIN, NOW, PAIR, STOCK, Market, market
 from tests.support.vendor_server import Respond, VendorServer
 from tradewright.calendars.registry import calendar_of
@@ -155,6 +156,17 @@ def binance() -> Iterator[Subject]:
 
 
 @contextmanager
+def thegraph() -> Iterator[Subject]:
+    clock, known = ManualClock(NOW), market(COIN, M1, D1)
+    source = thegraph_vendor.TheGraphVendor(known.tables, NOW)
+    time, prices, key = _of(thegraph_vendor)
+    make = partial(TheGraphHistory, series={"BTC": thegraph_vendor.series()}, clock=clock)
+    with vendor(source, make, {"Authorization": f"Bearer {key}"}, clock) as (feed, server):
+        missing = COIN.model_copy(update={"symbol": "ZZZ"})
+        yield Subject(feed, clock, known, missing, server, partial(setattr, source, "spoil"), time, prices, key)
+
+
+@contextmanager
 def yahoo(instrument: Instrument, symbol: str, zone: str) -> Iterator[Subject]:
     clock, known = ManualClock(NOW), market(instrument, M1, M15, D1, counted=instrument is STOCK)
     tables = {(symbol, each): table for each, table in known.tables.items()}
@@ -180,6 +192,7 @@ SUBJECTS = {
     "oanda": oanda,
     "alpaca": alpaca,
     "binance": binance,
+    "thegraph": thegraph,
     "yahoo-stock": lambda: yahoo(STOCK, "AAPL", "America/New_York"),
     "yahoo-crypto": lambda: yahoo(COIN, "BTC-USD", "UTC"),
 }

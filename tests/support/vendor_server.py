@@ -13,11 +13,12 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that came in."""
+    """A request that came in; ``body`` is empty for one of GET."""
 
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,15 @@ class VendorServer:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
+                self._answer(b"")
+
+            def do_POST(self) -> None:
+                self._answer(self.rfile.read(int(self.headers["Content-Length"])))
+
+            def _answer(self, body: bytes) -> None:
                 parts = urlsplit(self.path)
                 query = dict(parse_qsl(parts.query, keep_blank_values=True))
-                made = server.answer(Asked(unquote(parts.path), query, dict(self.headers)))
+                made = server.answer(Asked(unquote(parts.path), query, dict(self.headers), body))
                 if made.silent:
                     self.close_connection = True
                     return

@@ -40,6 +40,7 @@ from tradewright.backtest.lookahead_scan import (
     WHOLE,
     Place,
 )
+from tradewright.backtest.remembered import short_place_of
 from tradewright.backtest.remembered_columns import foreknown
 from tradewright.backtest.strategy_errors import (
     beyond_limits,
@@ -146,6 +147,10 @@ def feature_findings(
     bars, secondary = select(bars, slice(start, stop)), None if secondary is None else secondary.part(start, stop)
     whole = columns(features, bars, secondary)
     told = set()
+    if any(each.indicator in RECURSIONS for each in features):
+        for made in foreknown(features, bars, secondary):
+            told.add(made.feature)
+            yield LookAhead(made.bar, made.feature.label, made.known, made.cut, invented=True, place=made.place)
     for cut in feature_cuts(len(bars.ts)):
         known = columns(features, bars.head(cut), None if secondary is None else secondary.head(cut))
         for feature, all_values, values in zip(features, whole, known, strict=True):
@@ -153,11 +158,10 @@ def feature_findings(
             if not equal.all() and feature not in told:
                 told.add(feature)
                 bar = int(np.argmin(equal))
-                name = feature.label if feature.source else f"{feature.indicator}{feature.arguments}"
-                yield LookAhead(bar, name, float(all_values[bar]), float(values[bar]))
-    if any(each.indicator in RECURSIONS for each in features):
-        for made in foreknown(features, bars, secondary):
-            yield LookAhead(made.bar, made.feature.label, made.known, made.cut, invented=True, place=made.place)
+                made_of = RECURSIONS.get(feature.indicator)
+                name = feature.label if feature.source or made_of else f"{feature.indicator}{feature.arguments}"
+                place = short_place_of(made_of.step) if made_of else ""
+                yield LookAhead(bar, name, float(all_values[bar]), float(values[bar]), place=place)
 
 
 def _decisions(strategy: Strategy, bars: Bars, secondary: SecondarySeries | None) -> Iterator[LookAhead]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 from tradewright.backtest.code import code_digest
 from tradewright.model.bars import Floats
@@ -44,8 +45,11 @@ def remembered(
     if not said or not all(isinstance(each, str) and each.isidentifier() for each in said) or len({*said}) < len(said):
         what, remedy = f"remembered: the names are {names!r}", 'write a name for each number, as ("trend", "since")'
         raise StrategyError(what, where=where, remedy=remedy)
-    if not read or not all(isinstance(each, Feature) for each in read):
-        what, remedy = f"remembered: it reads {inputs!r}", 'write the features that it reads, as (Feature("close"),)'
+    if not read or not all(isinstance(each, Feature) and isinstance(each.arguments, tuple) for each in read):
+        what, remedy = (
+            f"remembered: it reads {inputs!r}",
+            'write the features that it reads, as (Feature("sma", (20,)),)',
+        )
         raise StrategyError(what, where=where, remedy=remedy)
     numbers = tuple(map(float, arguments))
     if not all(map(math.isfinite, numbers)):
@@ -63,6 +67,12 @@ def place_of(step: object) -> str:
     return f"{code.co_filename}, line {code.co_firstlineno}" if code is not None else ""
 
 
+def short_place_of(step: Step) -> str:
+    """File and line of a step, the file without its folders."""
+    code = step.__code__
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno}"
+
+
 def _digest(step: Step) -> str:
     """Of the code of a step.
 
@@ -73,9 +83,14 @@ def _digest(step: Step) -> str:
     try:
         digest = code_digest(step)
     except TypeError as error:
-        raise StrategyError(f"remembered: {error}", where=place_of(step), remedy=remedy) from error
-    if (takes := len(inspect.signature(step).parameters)) != TAKES:
-        what = f"remembered: {step.__name__} takes {takes} arguments"
+        what = f"remembered: {getattr(step, '__name__', repr(step))} is no plain function of a module"
+        raise StrategyError(what, where=place_of(step), remedy=remedy) from error
+    kinds = [each.kind for each in inspect.signature(step).parameters.values()]
+    if len(kinds) != TAKES or any(kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD for kind in kinds):
+        what = f"remembered: {step.__name__}{inspect.signature(step)} takes other arguments"
+        raise StrategyError(what, where=place_of(step), remedy=remedy)
+    if inspect.iscoroutinefunction(step) or inspect.isgeneratorfunction(step) or inspect.isasyncgenfunction(step):
+        what = f"remembered: {step.__name__} is a generator or a coroutine"
         raise StrategyError(what, where=place_of(step), remedy=remedy)
     return digest
 

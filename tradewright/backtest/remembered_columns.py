@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,13 +12,13 @@ from numba.core.errors import NumbaError
 
 from tradewright.backtest import remembered_scan
 from tradewright.backtest.compiled import memory_loop
-from tradewright.backtest.remembered import place_of
+from tradewright.backtest.remembered import place_of, short_place_of
 from tradewright.backtest.remembered_scan import Matrix
 from tradewright.backtest.strategy_errors import compiler_words
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.errors import StrategyError
-from tradewright.model.recursion import RECURSIONS, Recursion, Step, with_inputs
+from tradewright.model.recursion import RECURSIONS, Recursion, with_inputs
 from tradewright.model.secondary import SecondarySeries
 from tradewright.model.strategy import NAN, Feature
 
@@ -47,9 +46,15 @@ def stepped(recursion: Recursion, inputs: tuple[Floats, ...], arguments: tuple[f
     """
     memory, table = _memory(recursion, len(inputs[0]))
     if len(inputs[0]):
-        with _told(recursion.step):
+        read_only = tuple(map(_read_only, inputs))
+        try:
             loop = memory_loop(remembered_scan.remember, recursion.step, len(inputs), len(arguments))
-            loop(tuple(map(_read_only, inputs)), arguments or (0.0,), memory, table)
+            loop(read_only, arguments, memory, table)
+        except Exception as error:  # a person's code may raise anything
+            bars = PROBE_BARS if isinstance(error, NumbaError) else len(inputs[0])
+            _in_python(recursion, read_only, arguments, bars)
+            with _told(recursion, len(inputs), arguments):
+                raise
     return tuple(table)
 
 
@@ -65,16 +70,14 @@ def foreknown(features: Sequence[Feature], bars: Bars, secondary: SecondarySerie
         recursion = RECURSIONS[feature.indicator]
         line = recursion.names.index(feature.indicator)
         found = columns(recursion.inputs, bars, secondary)
-        _probe(recursion, tuple(column[:PROBE_BARS] for column in found), feature.arguments)
+        _in_python(recursion, tuple(map(_read_only, found)), feature.arguments, PROBE_BARS)
         whole = stepped(recursion, found, feature.arguments)[line]
         for sign in (1.0, -1.0):
             cut = _revealed(recursion, found, feature.arguments, sign)[line]
             equal = (whole == cut) | (np.isnan(whole) & np.isnan(cut))
             if not equal.all():
                 bar = int(np.argmin(equal))
-                code = recursion.step.__code__
-                place = f"{Path(code.co_filename).name}:{code.co_firstlineno}"
-                yield Foreknown(feature, bar, float(whole[bar]), float(cut[bar]), place)
+                yield Foreknown(feature, bar, float(whole[bar]), float(cut[bar]), short_place_of(recursion.step))
                 break
 
 
@@ -84,18 +87,29 @@ def _revealed(recursion: Recursion, inputs: tuple[Floats, ...], arguments: tuple
     top = np.nanmax(np.abs(values), axis=1, initial=1.0, where=np.isfinite(values))[:, None]
     futures = np.repeat(sign * EXTREME * top, values.shape[1], axis=1)
     memory, table = _memory(recursion, values.shape[1])
-    with _told(recursion.step):
+    with _told(recursion, len(inputs), arguments):
         loop = memory_loop(remembered_scan.reveal, recursion.step, len(inputs), len(arguments))
-        loop(tuple(map(_read_only, futures)), values, futures, arguments or (0.0,), memory, table)
+        loop(tuple(map(_read_only, futures)), values, futures, arguments, memory, table)
     return table
 
 
-def _probe(recursion: Recursion, inputs: tuple[Floats, ...], arguments: tuple[float, ...]) -> None:
-    """Step through the first bars as Python, whose errors have the author's line."""
+def _in_python(recursion: Recursion, inputs: tuple[Floats, ...], arguments: tuple[float, ...], bars: int) -> None:
+    """Step through the first bars as Python, whose errors have the author's line.
+
+    Args:
+        inputs: read-only columns.
+
+    Raises:
+        StrategyError: the step failed, or returned something.
+    """
     memory, _table = _memory(recursion, 0)
-    with _told(recursion.step), np.errstate(all="ignore"):
-        for i in range(len(inputs[0])):
-            recursion.step(i, inputs, arguments or (0.0,), memory)
+    with _told(recursion, len(inputs), arguments), np.errstate(all="ignore"):
+        for i in range(min(bars, len(inputs[0]))):
+            returned: object = recursion.step(i, inputs, arguments, memory)
+            if returned is not None:
+                what = f"{recursion.step.__name__}: it returned {returned!r} in bar {i}, and nobody reads that"
+                remedy = "write what is remembered into the memory, as memory[0] = ..., and return nothing"
+                raise StrategyError(what, where=place_of(recursion.step), remedy=remedy)
 
 
 def _memory(recursion: Recursion, bars: int) -> tuple[Floats, Matrix]:
@@ -110,21 +124,26 @@ def _read_only(values: Floats) -> Floats:
 
 
 @contextmanager
-def _told(step: Step) -> Iterator[None]:
+def _told(recursion: Recursion, features: int, arguments: tuple[float, ...]) -> Iterator[None]:
     """Name the line of the author's file in which an error arises.
 
     Raises:
         StrategyError: the step failed, or uses what cannot be compiled.
     """
+    step = recursion.step
     name, where = step.__name__, place_of(step)
     try:
         yield
+    except StrategyError:
+        raise
     except NumbaError as error:
         what, remedy = compiler_words(str(error)), "use numbers, tuples, numpy and the math module there"
         raise StrategyError(f"{name}: it cannot be compiled: {what}", where=where, remedy=remedy) from error
-    except Exception as error:  # a person's code may raise anything
-        file = step.__code__.co_filename
+    except (Exception, SystemExit) as error:  # a person's code may raise anything
+        file, remedy = step.__code__.co_filename, "correct the line"
+        if isinstance(error, IndexError):
+            numbers = f"{features} features, {len(arguments)} arguments and {len(recursion.names)} numbers of memory"
+            remedy = f"read bars from 0 to i only; there are {numbers}, counted from 0"
         lines = [each.lineno for each in traceback.extract_tb(error.__traceback__) if each.filename == file]
-        remedy = "read bars from 0 to i only" if isinstance(error, IndexError) else "correct the line"
         place = f"{file}, line {lines[-1]}" if lines else where
         raise StrategyError(f"{name}: {type(error).__name__}: {error}", where=place, remedy=remedy) from error

@@ -17,7 +17,8 @@ from tradewright.indicators.catalogue import resolve
 from tradewright.model.allocation import Allocation, decision_of, is_allocation
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import StrategyError, TradewrightError
-from tradewright.model.strategy import Action, Feature, OrderRequest, Strategy, is_order
+from tradewright.model.recursion import with_inputs
+from tradewright.model.strategy import MOST_FEATURES, Action, Feature, OrderRequest, Strategy, is_order
 
 RETURNS = (
     "return HOLD for no signal, else (target, limit, stop, take_profit): four numbers, NAN for a price not used; "
@@ -59,29 +60,51 @@ def features_of(strategy: Strategy | Allocation) -> tuple[Feature, ...]:
     """
     try:
         found: object = strategy.prepare_state()
-    except Exception:
+    except StrategyError as error:
+        raise type(error)(error.what, where=error.where or _place_of_state(strategy), remedy=error.remedy) from error
+    except (Exception, SystemExit):
         with located_errors(strategy):
             raise
     remedy = 'return a tuple of features, such as (Feature("sma", (20,)), Feature("close"))'
     if not isinstance(found, tuple) or not all(isinstance(each, Feature) for each in found):
         raise StrategyError(f"prepare_state: it returns {found!r}", where=_place_of_state(strategy), remedy=remedy)
-    for each in found:
-        if not isinstance(each.arguments, tuple):
-            told = f"prepare_state: the arguments of {each.indicator} are {each.arguments!r}"
-            example = f'write Feature("{each.indicator}", ({each.arguments!r},)), with the comma'
-            raise StrategyError(told, where=_place_of_state(strategy), remedy=example)
-        if not isinstance(each.of, str) or each.timeframe not in LENGTHS:
-            told = f"prepare_state: {each.indicator} is of {each.of!r} on {each.timeframe!r}"
-            rule = (
-                f"of is the name of an instrument, timeframe one of {', '.join(Timeframe)}; leave out what is its own"
-            )
-            raise StrategyError(told, where=_place_of_state(strategy), remedy=rule)
-        try:
-            resolve(each)
-        except TradewrightError as error:
-            what = f"prepare_state: {error.where}: {error.what}" if error.where else f"prepare_state: {error.what}"
-            raise type(error)(what, where=_place_of_state(strategy), remedy=error.remedy) from error
+    if len(found) > MOST_FEATURES:
+        what = f"prepare_state: it returns {len(found)} features"
+        fewer = f"{MOST_FEATURES} at most are compiled in the time that people wait; name those that the decision reads"
+        raise StrategyError(what, where=_place_of_state(strategy), remedy=fewer)
+    for each in with_inputs(found):
+        _check_feature(strategy, each)
     return found
+
+
+def _check_feature(strategy: Strategy | Allocation, feature: Feature) -> None:
+    """Whether there is such a feature; those that a feature that remembers reads are asked about as well."""
+    name = feature.indicator
+    if wrong := _wrong_terms(name, feature.arguments, feature.of, feature.timeframe):
+        what, remedy = wrong
+        raise StrategyError(f"prepare_state: {what}", where=_place_of_state(strategy), remedy=remedy)
+    try:
+        resolve(feature)
+    except TradewrightError as error:
+        what = f"prepare_state: {error.where}: {error.what}" if error.where else f"prepare_state: {error.what}"
+        raise type(error)(what, where=_place_of_state(strategy), remedy=error.remedy) from error
+
+
+def _wrong_terms(name: object, arguments: object, of: object, timeframe: object) -> tuple[str, str] | None:
+    """What no feature is made of, and what to write; an author may have written anything."""
+    if not isinstance(name, str):
+        return f"a feature is called {name!r}", 'write the name of an indicator, as Feature("close")'
+    if not isinstance(arguments, tuple):
+        return (
+            f"the arguments of {name} are {arguments!r}",
+            f'write Feature("{name}", ({arguments!r},)), with the comma',
+        )
+    if not all(isinstance(each, (int, float, np.number)) for each in arguments):
+        return f"the arguments of {name} are {arguments!r}", "numbers are needed"
+    if not isinstance(of, str) or timeframe not in LENGTHS:
+        rule = f"of is the name of an instrument, timeframe one of {', '.join(Timeframe)}; leave out what is its own"
+        return f"{name} is of {of!r} on {timeframe!r}", rule
+    return None
 
 
 def _place_of_state(strategy: Strategy | Allocation) -> str:
@@ -134,7 +157,7 @@ def located_errors(strategy: Strategy | Allocation) -> Iterator[None]:
         yield
     except TradewrightError:
         raise
-    except Exception as error:  # a person's code may raise anything
+    except (Exception, SystemExit) as error:  # a person's code may raise anything
         frames = traceback.extract_tb(error.__traceback__)
         found = [frame for frame in frames if frame.filename in _files(strategy)]
         if not found and any("numba" in Path(frame.filename).parts for frame in frames):
@@ -193,7 +216,7 @@ def _line_of(function: object) -> str:
     return f"{code.co_filename}, line {code.co_firstlineno}" if code is not None else "its class"
 
 
-def _python_words(strategy: Strategy | Allocation, error: Exception) -> tuple[str, str]:
+def _python_words(strategy: Strategy | Allocation, error: BaseException) -> tuple[str, str]:
     """What went wrong, and what to do about it."""
     what = f"{type(error).__name__}: {error}"
     if isinstance(error, IndexError) and "tuple" in str(error):
@@ -243,7 +266,7 @@ def check_allocation_compiles(strategy: Allocation) -> None:
         raise strategy_error(strategy, f"it returns {kind}", "return True to trade, False to leave all as it is")
 
 
-def _uncompilable(strategy: Strategy | Allocation, error: Exception) -> StrategyError:
+def _uncompilable(strategy: Strategy | Allocation, error: BaseException) -> StrategyError:
     """The compiler's error in words of the author, with the line that it names."""
     if isinstance(error, RecursionError):
         what = "it cannot be compiled: it has more windows, features and conditions than the compiler takes"

@@ -11,6 +11,7 @@ from tradewright.dsl.reach import valued, values_read
 from tradewright.dsl.reading import DocumentReading
 from tradewright.dsl.terms import ROLLING, Op, Term, walk
 from tradewright.model.errors import ConfigError
+from tradewright.model.strategy import MOST_FEATURES
 
 MOST_VALUES = 200_000
 """Values that all expressions together may compute in one bar: some ten thousandths of a second."""
@@ -18,7 +19,7 @@ MOST_VALUES = 200_000
 MOST_TERMS = 4_000
 """Terms of all expressions together: a thousand of them take the compiler half a minute."""
 
-MOST_COLUMNS, MOST_WINDOWS = 200, 60
+MOST_COLUMNS, MOST_WINDOWS = MOST_FEATURES, 60
 """Different series and indicators, and windows over expressions; each of the two takes the compiler forty seconds."""
 
 _MACD = "macd"

@@ -54,6 +54,9 @@ class Feature(NamedTuple):
         return [self.indicator, *self.arguments, *self.source]
 
 
+MOST_FEATURES = 200
+"""Columns of one decision: the compiler takes forty seconds for so many, and minutes for more."""
+
 Action = tuple[float, float, float, float]
 """(target, limit, stop, take_profit). ``target`` in [-1, 1] is the exposure asked for as a share of the size that is
 allowed, 0 is flat and NaN is "no signal"; the other three are prices, NaN for none: a limit makes the entry a limit

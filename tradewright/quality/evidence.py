@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -109,3 +111,31 @@ class QualityEvidence(FrozenModel):
             SCORE: self.score,
             "findings": told,
         }
+
+
+_LOGGED = frozenset({str(Code.GAPS), str(Code.NO_SPREAD)})
+_MISSING = re.compile(r"(\d+) of \d+ bars are missing")
+
+
+def worth_a_warning(evidence: QualityEvidence, before: Iterable[object]) -> list[str]:
+    """The findings on gaps and on spreads that are not known which the evidence before did not have.
+
+    A gap is new where other bars are missing than before; a missing spread where none was before, because bars of
+    trades have none throughout.
+
+    Args:
+        before: the findings of the evidence before, in the form that the ledger keeps.
+    """
+    rows = [row for row in before if isinstance(row, dict)]
+    known = {_mark(str(row.get("code")), str(row.get("message")), row.get("examples") or ()) for row in rows}
+    return [
+        f"{row.message}{f' ({examples})' if (examples := ', '.join(row.examples)) else ''}"
+        for row in evidence.findings
+        if str(row.code) in _LOGGED and _mark(str(row.code), row.message, row.examples) not in known
+    ]
+
+
+def _mark(code: str, message: str, examples: Iterable[object]) -> tuple[object, ...]:
+    """What makes a finding another one, whose counts grow with the bars."""
+    found = _MISSING.search(message)
+    return (code, found[1] if found else "", *(map(str, examples) if code == str(Code.GAPS) else ()))

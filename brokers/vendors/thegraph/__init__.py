@@ -1,0 +1,1 @@
+"""The Graph: series that subgraphs compute from blockchains, asked in GraphQL."""
