@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,13 +98,8 @@ def pooled_sweep(
     Raises:
         ConfigError, DataError, StoreError, StrategyError: as for a sweep on one instrument.
     """
-    cash = sum(spec.cash for _bars, spec in accounts)
-
-    def prepared(chosen: Sequence[Strategy]) -> Compute:
-        pooled = pool(chosen, accounts)
-        return lambda block: _rows(pooled, block, cash)
-
     plan, slots = sweep_plan(strategies, _longest(accounts), len(accounts)), TOTALS.itemsize // 8
+    prepared = partial(_prepared, accounts)
     rows = computed(strategies, plan, slots, prepared, workers=workers, progress=progress, kept=kept)
     found: npt.NDArray[np.void] = rows.view(TOTALS)[:, 0]
     return found
@@ -129,6 +125,11 @@ def pooled_returns(
 
 def _longest(accounts: Accounts) -> int:
     return max(len(bars.ts) for bars, _spec in accounts)
+
+
+def _prepared(accounts: Accounts, chosen: Sequence[Strategy]) -> Compute:
+    pooled, cash = pool(chosen, accounts), sum(spec.cash for _bars, spec in accounts)
+    return lambda block: _rows(pooled, block, cash)
 
 
 def _rows(pooled: PooledSets, block: slice, cash: float) -> Matrix:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,11 +81,7 @@ def sweep(
     if not strategies:
         return np.empty(0, TOTALS)
 
-    def prepared(chosen: Sequence[Strategy]) -> Compute:
-        sets = prepare(chosen, bars, spec)
-        return lambda block: _block(sets, block)
-
-    plan = sweep_plan(strategies, len(bars.ts))
+    plan, prepared = sweep_plan(strategies, len(bars.ts)), partial(_prepared, bars, spec)
     rows = computed(strategies, plan, SUMMARY_SLOTS, prepared, workers=workers, progress=progress, kept=kept)
     return totals_of(rows, spec.rules().cash, len(bars.ts) - spec.rules().first_bar)
 
@@ -165,6 +162,10 @@ def prepare(strategies: Sequence[Strategy], bars: Bars, spec: BacktestSpec) -> P
         market=market,
         rules=rules,
     )
+
+
+def _prepared(bars: Bars, spec: BacktestSpec, chosen: Sequence[Strategy]) -> Compute:
+    return partial(_block, prepare(chosen, bars, spec))
 
 
 def _block(prepared: PreparedSweep, sets: slice) -> Matrix:

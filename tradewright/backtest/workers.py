@@ -16,7 +16,8 @@ from tradewright.model.strategy import Strategy
 Compute = Callable[[slice], Matrix]
 """Computes the rows of a slice of the sets that are prepared."""
 Prepare = Callable[[Sequence[Any]], Compute]
-"""Given the sets of a part, at least one, what computes the rows of a slice of them."""
+"""Given the sets of a part, at least one, what computes the rows of a slice of them. Where other processes may compute,
+it is made of functions at the level of a module, which are found by their names there."""
 
 
 class Work(NamedTuple):

@@ -35,6 +35,8 @@ _PATTERNS = {
     r"^[a-z0-9]{4,28}$": "must be 4 to 28 small letters and digits",
     r"^[0-9a-f]{64}$": "must be 64 digits of 0-9 and a-f",
     r"^[a-z][a-z0-9_]{0,63}$": "must begin with a small letter and hold only those, digits and _, at most 64",
+    r"^[_A-Za-z][_0-9A-Za-z]{0,99}$": "must begin with a letter or _ and hold only those and digits, at most 100",
+    r"^[0-9A-Za-z]{1,100}$": "must be 1 to 100 letters and digits, as a subgraph's page shows them",
     r"^[a-z][a-z0-9_]{0,31}$": "must begin with a small letter and hold only those, digits and _, at most 32",
     r"^0\.1(\.[0-9]+)?$": "must be the version of the language, 0.1",
     r"^[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9][A-Za-z0-9._:-]*)*$": "must be the name of an instrument",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -67,16 +68,8 @@ def panel_sweep(
         ConfigError, StrategyError: as :func:`~tradewright.backtest.panel.engine.run_panel`; the set is named.
         StoreError: the file cannot be written.
     """
-    cash = float(ground.panel.specs[0].cash)
-
-    def prepared(chosen: Sets) -> Compute:
-        run = runs_of(chosen, ground)
-        return lambda block: _totals(run, block, ground.panel, cash)
-
-    slots = TOTALS.itemsize // 8
-    rows = computed(
-        strategies, _plan(strategies, ground), slots, prepared, workers=workers, progress=progress, kept=kept
-    )
+    plan, slots, prepared = _plan(strategies, ground), TOTALS.itemsize // 8, partial(_prepared, ground)
+    rows = computed(strategies, plan, slots, prepared, workers=workers, progress=progress, kept=kept)
     found: npt.NDArray[np.void] = rows.view(TOTALS)[:, 0]
     return found
 
@@ -161,6 +154,11 @@ def curve_of(run: PanelRun, panel: Panel) -> PooledCurve:
     won = np.count_nonzero(run.trades["profit"] > 0.0)
     counts = len(run.trades), won, run.orders.sum(), len(run.fills), run.fills["fee"].sum()
     return PooledCurve(equity, equity - cash, np.array(counts, np.float64))
+
+
+def _prepared(ground: PanelGround, chosen: Sets) -> Compute:
+    run, cash = runs_of(chosen, ground), float(ground.panel.specs[0].cash)
+    return lambda block: _totals(run, block, ground.panel, cash)
 
 
 def _totals(run: Run, block: slice, panel: Panel, cash: float) -> Matrix:
