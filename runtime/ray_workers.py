@@ -17,10 +17,10 @@ import numpy as np
 
 from conf.strategy_kinds import kinds
 from strategies.base import BaseParameters
-from tradewright.backtest.code import code_identity
 from tradewright.backtest.kernel import Matrix
+from tradewright.backtest.lookahead_evidence import tested_code
 from tradewright.backtest.workers import Prepare, Work
-from tradewright.model.allocation import Allocation, decision_of
+from tradewright.model.allocation import Allocation
 from tradewright.model.errors import ConfigError, TradewrightError
 from tradewright.model.strategy import Strategy
 
@@ -50,7 +50,8 @@ class RayTask(NamedTuple):
 
     Args:
         places: of their blocks, among all sets.
-        code: the identity of strategy and engine.
+        code: the identity of the first set: engine, decision, features (with their steps, where they remember),
+            parameters.
     """
 
     recipes: Sequence[Recipe]
@@ -66,7 +67,7 @@ def compute(prepare: Prepare, task: RayTask) -> Matrix:
     """
     known = kinds()
     strategies = [cast("Strategy", known.build(each.kind, each.values)) for each in task.recipes]
-    if (found := code_identity(decision_of(strategies[0]))) != task.code:
+    if (found := tested_code(strategies[0])) != task.code:
         what = f"the code of {strategies[0].name} or of the engine is another one on {os.uname().nodename}"
         remedy = f"give it the same version of the project ({task.code[:12]} here, {found[:12]} there)"
         raise ConfigError(what, where="--ray", remedy=remedy)
@@ -119,11 +120,10 @@ class RayWorkers:
     def _tasks(self, work: Iterator[Work]) -> Iterator[RayTask]:
         """The blocks of each part, shared out among the processors."""
         for part in work:
-            code = code_identity(decision_of(part.strategies[0]))
             for blocks in batched(part.blocks, -(-len(part.blocks) // (self._processors * AHEAD))):
                 recipes = [_recipe(strategy) for block in blocks for strategy in part.strategies[block]]
                 places = [slice(block.start + part.first, block.stop + part.first) for block in blocks]
-                yield RayTask(recipes, places, code)
+                yield RayTask(recipes, places, tested_code(part.strategies[blocks[0].start]))
 
 
 @contextmanager

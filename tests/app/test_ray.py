@@ -159,7 +159,7 @@ def test_other_code_there_and_a_refusal_there_are_told_as_here(
             sweep(SETS, Bars(bars.ts[::-1].copy(), *bars[1:]), BacktestSpec(), workers=workers)
         with pytest.raises(ConfigError, match="of different kinds"):
             sweep([SETS[0], EmaCrossover()], bars, BacktestSpec(), workers=workers)
-        monkeypatch.setattr(ray_workers, "code_identity", lambda _function: "0" * 64)
+        monkeypatch.setattr(ray_workers, "tested_code", lambda _first: "0" * 64)
         with pytest.raises(ConfigError, match="sma_crossover or of the engine is another one on"):
             sweep(SETS, bars, BacktestSpec(), workers=workers)
 

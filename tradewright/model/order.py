@@ -129,7 +129,7 @@ class TrailingStopOrder(FrozenModel):
         """In words: ``trailing stop 1.5 behind the best price, from 95``."""
         said = f"{self.amount:f}" if self.amount is not None else f"{self.percent:f} %"
         return f"trailing stop {said} behind the best price" + (
-            f", from {self.stop_price:f}" if self.stop_price else ""
+            f", from {self.stop_price:f}" if self.stop_price is not None else ""
         )
 
 
