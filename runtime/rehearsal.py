@@ -16,7 +16,7 @@ import pandas as pd
 from brokers.sim.replay import ReplayVenue
 from brokers.sim.state import AccountBook
 from conf.schema.settings import Settings
-from runtime import research
+from runtime import research, signals
 from runtime.bar_checks import evidence_on, record, record_features
 from runtime.container import Container
 from runtime.currencies import fee_conversion_of, refuse_other_currencies
@@ -107,7 +107,7 @@ def run_rehearsal(
             instrument in another currency than the account's.
     """
     settings, clock = house.settings, ManualClock(_BEGINNING)
-    made = settings.universe.timeframe, research.signal_selection(house).timeframe, *deciding_timeframes(settings)
+    made = settings.universe.timeframe, signals.signal_selection(house).timeframe, *deciding_timeframes(settings)
     store = ReplayBars(house.root, clock, _closes(settings), house.trading_day, house.bars, made)
     pasts = _pasts(house, store)
     bars = schedule(pasts, first, last, WARM_UP)
@@ -122,7 +122,7 @@ def run_rehearsal(
     traded = [past.item.instrument for past in pasts.values()]
     around = house.surroundings
     account_book = AccountBook(account=account, cash=around.cash, currency=around.currency)
-    charged = fee_rates(house, research.signal_selection(house).timeframe)
+    charged = fee_rates(house, signals.signal_selection(house).timeframe)
     venue = ReplayVenue(traded, account_book, clock, around.costs, settings.base.seed, charged)
     storage = settings.storage.model_copy(update={"root": str(folder), "ledger_url": None})
     with ReplayContainer(settings.model_copy(update={"storage": storage}), clock, store, venue) as replayed:
@@ -140,10 +140,10 @@ def run_rehearsal(
 
 def _pasts(house: Container, store: ReplayBars) -> dict[str, InstrumentPast]:
     """The past of every instrument that the strategy trades."""
-    settings, chosen = house.settings, research.signal_selection(house)
+    settings, chosen = house.settings, signals.signal_selection(house)
     refuse_other_currencies(house, chosen.instruments, "a rehearsal")
-    tables, declared = research.tables(house, chosen), research.declared(settings)
-    identity = research.identity_in_force(house)
+    tables, declared = research.tables(house, chosen), signals.declared(settings)
+    identity = signals.identity_in_force(house)
     return {
         symbol: InstrumentPast(
             house.strategy,
@@ -288,6 +288,6 @@ def _evidence(house: Container, pasts: Mapping[str, InstrumentPast]) -> _Evidenc
         features[symbol] = feature_table(
             table, research.feature_settings(house.settings, past.item.instrument, past.item.kind)
         )
-    tested = research.signal_look_ahead(house)
+    tested = signals.signal_look_ahead(house)
     ahead = [f"{symbol}, {told}" for symbol, each in tested.items() for told in each.findings]
-    return _Evidence(research.identity_in_force(house), ahead, bars, features)
+    return _Evidence(signals.identity_in_force(house), ahead, bars, features)

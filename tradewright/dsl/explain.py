@@ -159,7 +159,7 @@ _SHARING = (
     "It decides on all instruments together, in one account; orders can fill in the next bar at the earliest.",
     "An instrument whose values are not known yet is not held; where that is so of all, nothing changes.",
     "Of equal scores the instrument that is named first in the backtest's list goes first.",
-    "It makes no signals yet: it can be backtested, swept, walked forward and certified, and not traded.",
+    "In trading each instrument is brought to its weight once per rebalance, what reduces holdings first.",
 )
 _SHARED_RISKS = (
     "It holds nothing short and borrows nothing.",
