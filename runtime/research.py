@@ -17,6 +17,7 @@ from runtime.secondary_series import series_read
 from runtime.uses import Reading, record_use
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.spec import BacktestSpec, Sessions
+from tradewright.calendars.bar_closes import bar_closes
 from tradewright.calendars.registry import calendar_of
 from tradewright.calendars.session_hours import session_hours
 from tradewright.catalog.trials import Trials
@@ -127,14 +128,20 @@ def terms(house: Container, length: Timeframe, *, lenient: bool = False) -> Term
     def of(item: InstrumentBars) -> BacktestSpec:
         known = conversion_of(house, item, length, lenient=lenient)
         fees = fee_conversion_of(house, item, length, lenient=lenient)
-        plain = spec(house.settings, item.instrument, item.kind)
+        plain = spec(house.settings, item.instrument, item.kind, length)
         return replace(plain, conversion=known, fee_conversion=fees, secondary=item.secondary, actions=item.actions)
 
     return of
 
 
-def spec(settings: Settings, instrument: Instrument, kind: BarKind = BarKind.TRADE) -> BacktestSpec:
-    """The terms of a backtest of one instrument on bars of a kind, without the rates of its bars."""
+def spec(
+    settings: Settings, instrument: Instrument, kind: BarKind = BarKind.TRADE, length: Timeframe | None = None
+) -> BacktestSpec:
+    """The terms of a backtest of one instrument on bars of a kind, without the rates of its bars.
+
+    Args:
+        length: the timeframe of the bars, which tells when they close; needed beside instruments of other calendars.
+    """
     backtest = settings.backtest
     return BacktestSpec(
         cash=backtest.cash,
@@ -152,16 +159,23 @@ def spec(settings: Settings, instrument: Instrument, kind: BarKind = BarKind.TRA
         lot_size=float(instrument.lot_size),
         multiplier=float(instrument.multiplier),
         currency=account_currency(settings),
-        sessions=_sessions(instrument),
+        sessions=_sessions(instrument, length),
         quoted_spread=instrument.default_spread_bps if kind is BarKind.QUOTE else None,
     )
 
 
-def _sessions(instrument: Instrument) -> Sessions:
-    """The sessions of an instrument's market; the calendar is made where an order asks for one."""
+def _sessions(instrument: Instrument, length: Timeframe | None) -> Sessions:
+    """The sessions of an instrument's market; the calendar is made where somebody asks for one."""
     hours = instrument.hours
     corrected = "" if hours is None else f" {content_hash(hours.model_dump(mode='json'))}"
-    return Sessions(f"{instrument.calendar}{corrected}", lambda ts: calendar_of(instrument).session_dates(ts))
+    name = f"{instrument.calendar}{corrected}"
+    if length is None:
+        return Sessions(name, lambda ts: calendar_of(instrument).session_dates(ts))
+    return Sessions(
+        name,
+        lambda ts: calendar_of(instrument).session_dates(ts),
+        lambda ts: bar_closes(calendar_of(instrument), length, ts),
+    )
 
 
 def benchmark_instruments(house: Container) -> tuple[Instrument, ...]:

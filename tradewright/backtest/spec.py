@@ -21,15 +21,22 @@ from tradewright.model.secondary import SecondarySeries
 
 
 class Sessions:
-    """What day a bar is of; two are equal where their names are.
+    """What day a bar is of, and when it closes; two are equal where their names are.
 
     Args:
         name: of the calendar, with its corrections.
         dates: the date of each bar's session (datetime64[D]) by the starts of the bars, in nanoseconds UTC.
+        closes: when bars of the length in use close, by their starts, both in nanoseconds UTC; None where the length
+            of the bars is not told.
     """
 
-    def __init__(self, name: str, dates: Callable[[Times], npt.NDArray[np.datetime64]]) -> None:
-        self.name, self.dates = name, dates
+    def __init__(
+        self,
+        name: str,
+        dates: Callable[[Times], npt.NDArray[np.datetime64]],
+        closes: Callable[[Times], Times] | None = None,
+    ) -> None:
+        self.name, self.dates, self.closes = name, dates, closes
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sessions) and other.name == self.name

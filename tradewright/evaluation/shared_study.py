@@ -106,17 +106,19 @@ def _untraded(decides: Flags, panel: Panel) -> str:
 
 
 def account_of(panel: Panel, run: PanelRun, results: Mapping[str, BacktestResult]) -> BacktestResult:
-    """The shared account as one result, on the union of times.
+    """The shared account as one result, on the rows of the panel: each bar of its has the time of a row.
 
     Its prices are the value of holding an equal part of the cash in each instrument from its first bar on, as those of
     the pooled accounts of a split are, so that both are compared with the same. Of a part of the bars it has those of
     the part.
     """
     cash, members = panel.specs[0].cash, len(panel.names)
-    parts = {name: replace(result, initial_cash=cash / members) for name, result in results.items()}
+    first, parts = panel.specs[0].first_bar, dict[str, BacktestResult]()
+    for n, name in enumerate(panel.names):
+        bars, times = results[name].bars, panel.times_of(n)[np.searchsorted(panel.rows[n], first) :]
+        parts[name] = replace(results[name], bars=bars._replace(ts=times), initial_cash=cash / members)
     pool = pooled(parts)
     market = pool.bars.close
-    first = panel.specs[0].first_bar
     equity, money_left = run.equity[first:], run.cash[first:]
     position = np.divide(equity - money_left, market, out=np.zeros(len(market)), where=market != 0.0)
     return replace(

@@ -94,9 +94,9 @@ def told_account_on(
     panel = ground.panel
     made = run_panel(strategy, panel, ground.shared, ground.days)
     results = {}
-    for name, each in member_results(panel, made).items():
+    for (name, each), rows in zip(member_results(panel, made).items(), panel.rows, strict=True):
         known = session_days(tables[name])
-        first = int(np.searchsorted(tables[name].bars.ts, panel.ts[panel.specs[0].first_bar]))
+        first = int(np.searchsorted(rows, panel.specs[0].first_bar))
         results[name] = replace(each, session_days=known[first : first + len(each.bars.ts)])
     account = account_of(panel, made, results)
     return account, tuple(told_of(panel, made, account.currency))

@@ -51,7 +51,7 @@ class ToldRun(NamedTuple):
 
 @dataclass(frozen=True)
 class FoldRuns:
-    """The sets of all folds. A span counts the time stamps of all instruments together.
+    """The sets of all folds. A span counts the time stamps of all instruments together, in one account its rows.
 
     Args:
         specs: the terms of each instrument, with its equal part of the cash.
@@ -65,8 +65,8 @@ class FoldRuns:
 
     @cached_property
     def ts(self) -> Times:
-        """The starts of all bars, nanoseconds UTC, ascending."""
-        return np.unique(np.concatenate([item.bars.ts for item in self.tables.values()]))
+        """The times of all bars, nanoseconds UTC, ascending."""
+        return np.unique(np.concatenate([self._times(symbol) for symbol in self.tables]))
 
     @cached_property
     def days(self) -> Times:
@@ -217,7 +217,7 @@ class FoldRuns:
         item, own, spec = self.tables[symbol], self._own(symbol, span), self.specs[symbol]
         still = np.full(own.stop - own.start, cash)
         return BacktestResult(
-            select(item.bars, slice(*own)),
+            select(item.bars, slice(*own))._replace(ts=self._times(symbol)[slice(*own)]),
             cash,
             np.empty(0, FILL),
             np.empty(0, TRADE),
@@ -232,9 +232,13 @@ class FoldRuns:
 
     def _own(self, symbol: str, span: BarSpan) -> BarSpan:
         """The bars of an instrument that lie in a span; none where it begins later or has ended."""
-        own = self.tables[symbol].bars.ts
+        own = self._times(symbol)
         ends = self.ts[[span.start, span.stop - 1]]
         return BarSpan(int(np.searchsorted(own, ends[0])), int(np.searchsorted(own, ends[1], side="right")))
+
+    def _times(self, symbol: str) -> Times:
+        """The time of each bar of an instrument: its start."""
+        return self.tables[symbol].bars.ts
 
     def _accounts(self, span: BarSpan) -> list[tuple[Bars, BacktestSpec]]:
         """Bars up to the end of a span and the terms on it, of each instrument with a bar in it."""
@@ -303,6 +307,10 @@ class SharedFoldRuns(FoldRuns):
         periods: int,
     ) -> npt.NDArray[np.float64]:
         return panel_returns(chosen, self._of_span(span, self.cash), of_curve, periods, workers=self.workers)
+
+    def _times(self, symbol: str) -> Times:
+        """The time of each bar of an instrument: that of its row."""
+        return self.ground.panel.times_of(self.ground.panel.names.index(symbol))
 
     def _of_span(self, span: BarSpan, cash: float) -> PanelGround:
         panel = panel_span(self.ground.panel, span.start, span.stop, cash)

@@ -48,7 +48,7 @@ Flags = npt.NDArray[np.bool_]
 
 
 class PanelMarket(NamedTuple):
-    """The bars of all instruments, shape (bars, instruments), on the union of their times.
+    """The bars of all instruments, shape (bars, instruments), in rows of those that overlap in time.
 
     Prices are NaN where an instrument has no bar. ``marks`` holds the newest close instead, and 0 before the first.
     ``volatility`` has no rows where no slippage model reads it; ``nothing`` never has any. ``fee_open`` and

@@ -25,11 +25,14 @@ ARRAYS = tuple(each.name for each in fields(PanelRun))
 def panel_key(
     strategy: Strategy | Allocation, panel: Panel, shared: SharedAccount, days: Times, data: Mapping[str, str]
 ) -> str:
-    """The signature of a run: strategy, code, terms, and the data in the order of the instruments.
+    """The signature of a run: strategy, code, terms, the data in the order of the instruments, and the rows of the bars
+    where they do not follow from the starts alone.
 
     Args:
         data: the hash of the bars by instrument.
     """
+    together = all((panel.times_of(n) == table.ts).all() for n, table in enumerate(panel.bars))
+    rows = {} if together else {"rows": content_hash([place.tolist() for place in panel.rows])}
     return content_hash(
         {
             "strategy": strategy.name,
@@ -41,6 +44,7 @@ def panel_key(
             "specs": [described(spec) for spec in panel.specs],
             "shared": described(shared),
             "schema_ver": SCHEMA_VERSION,
+            **rows,
         }
     )
 

@@ -72,8 +72,8 @@ class PanelRun:
     """What a run made.
 
     Args:
-        equity, cash: of the account at the close of each bar of the union.
-        fills, trades: of all instruments, in the order in which they were made; bars are those of the union. Of a fill,
+        equity, cash: of the account at the close of each row.
+        fills, trades: of all instruments, in the order in which they were made; bars are rows. Of a fill,
             ``cash`` is that of the shared account after it, ``position`` that of its instrument.
         fill_of, trade_of: the number of the instrument of each.
         orders: by instrument, whether filled or not.

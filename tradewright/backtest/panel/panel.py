@@ -1,4 +1,4 @@
-"""The bars of many instruments side by side, on the union of their times, checked."""
+"""The bars of many instruments side by side, in rows of those that overlap in time, checked."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from tradewright.backtest.engine import VOLATILITY, check_bars, contiguous
 from tradewright.backtest.kernel import Indices, Matrix
 from tradewright.backtest.panel.book import Flags, Life, PanelMarket, PanelTerms
+from tradewright.backtest.panel.rows import WHERE, rows_of
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.strategy_errors import features_of
 from tradewright.indicators.registry import columns
@@ -25,7 +26,6 @@ ENDED_DAYS, ENDED_BARS = 7, 3
 last bar of all; one that pauses at the end, as for a weekend, has not."""
 
 PRICES = ("open", "high", "low", "close", "volume", "spread")
-WHERE = "backtest.account=shared"
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Panel:
     Args:
         names: the instruments, in the order that decides who comes first.
         bars: of each.
-        rows: of each, the place of its bars on the union of times.
-        ts: the union of times, ascending.
-        ended: the instruments that end before the last bar.
+        rows: of each, the row of each of its bars (:func:`~tradewright.backtest.panel.rows.rows_of`).
+        ts: the earliest start in each row, ascending.
+        ended: the instruments that end before the last row.
         specs: the terms of each, alike but for lot size, multiplier and spread.
     """
 
@@ -51,12 +51,17 @@ class Panel:
     terms: PanelTerms
     life: Life
 
+    def times_of(self, place: int) -> Times:
+        """The time of the row of each bar of an instrument; where all begin together, the starts of its bars."""
+        return self.ts[self.rows[place]]
+
 
 def panel_of(bars: Mapping[str, Bars], specs: Mapping[str, BacktestSpec]) -> Panel:
     """Put instruments side by side; ``cash`` of their terms is the whole account's.
 
     Raises:
-        ConfigError: without an instrument, or for terms that a shared account does not have.
+        ConfigError: without an instrument, for terms that a shared account does not have, or for bars of several
+            calendars of which two of one instrument overlap with one of another (``BARS_OVERLAP``).
         DataError: bars that no engine can run on, an instrument without bars or without a moment that it shares.
     """
     if not bars:
@@ -70,9 +75,9 @@ def panel_of(bars: Mapping[str, Bars], specs: Mapping[str, BacktestSpec]) -> Pan
             raise DataError(f"{name} has no bar in the period", where=WHERE, remedy=remedy, code="NO_BARS")
     _check_overlap(bars)
     tables, ordered = tuple(bars.values()), tuple(specs[name] for name in bars)
-    ts = np.unique(np.concatenate([table.ts for table in tables]))
-    rows = tuple(np.searchsorted(ts, table.ts) for table in tables)
-    ended = tuple(name for name, table in bars.items() if has_ended(table.ts, int(ts[-1])))
+    known = {name: spec.sessions for name, spec in zip(bars, ordered, strict=True)}
+    ts, _closes, rows = rows_of({name: table.ts for name, table in bars.items()}, known)
+    ended = tuple(name for name, place in zip(bars, rows, strict=True) if has_ended(ts[place], int(ts[-1])))
     return Panel(
         names=tuple(bars),
         bars=tables,
@@ -145,7 +150,7 @@ def deciding_bars(rebalance: Rebalance, days: Times, first: int = 0) -> Flags:
 
 
 def session_days(panel: Panel, days: Mapping[str, Times] | None) -> Times:
-    """The date of each bar of the union: the latest among the sessions of its instruments, never an earlier one again.
+    """The date of each row: the latest among the sessions of its instruments, never an earlier one again.
 
     Args:
         days: the dates of each instrument's own bars in days since 1970; None takes UTC days.
@@ -188,7 +193,8 @@ def _check_overlap(bars: Mapping[str, Bars]) -> None:
 
 
 def has_ended(ts: Times, last: int) -> bool:
-    """Whether an instrument with these bars, at least one, has ended before the last bar of all, or only pauses."""
+    """Whether an instrument with bars in rows of these times, at least one, has ended before the last row of all, or
+    only pauses."""
     usual = float(np.median(np.diff(ts))) if len(ts) > 1 else 0.0
     return last - int(ts[-1]) > max(ENDED_DAYS * DAY_NS, ENDED_BARS * usual)
 
@@ -265,7 +271,7 @@ def _table(
     carried: bool = False,
     to_the_end: Sequence[bool] | None = None,
 ) -> Matrix:
-    """Columns of instruments on the union of times, shape (bars, instruments); NaN where there is no bar.
+    """Columns of instruments, shape (rows, instruments); NaN where there is no bar.
 
     Args:
         carried: whether a value stays until the next bar.

@@ -12,9 +12,9 @@ from tradewright.backtest.span import span_spec
 
 
 def panel_span(panel: Panel, start: int, stop: int, cash: float) -> Panel:
-    """The bars ``[start, stop)`` of the union of times, begun flat with ``cash`` and ended flat.
+    """The rows ``[start, stop)``, begun flat with ``cash`` and ended flat.
 
-    The panel has the bars from 0 to ``stop``, so that indicators are warm at ``start`` and know nothing of later bars;
+    The panel has the rows from 0 to ``stop``, so that indicators are warm at ``start`` and know nothing of later bars;
     the first decision is that of bar ``start``, and what is open at an instrument's last bar is closed at its close.
     Every instrument keeps its place, also one without a bar before ``stop``, which is not there to be held.
 
@@ -28,14 +28,18 @@ def panel_span(panel: Panel, start: int, stop: int, cash: float) -> Panel:
         for spec, count in zip(panel.specs, counts, strict=True)
     )
     bars = tuple(table.head(count) for table, count in zip(panel.bars, counts, strict=True))
-    inside = (name for name, places in zip(panel.names, rows, strict=True) if len(places) and places[-1] >= start)
-    known = dict(zip(panel.names, bars, strict=True))
+    last = int(panel.ts[stop - 1])
+    ended = tuple(
+        name
+        for name, places in zip(panel.names, rows, strict=True)
+        if len(places) and places[-1] >= start and has_ended(panel.ts[places], last)
+    )
     return replace(
         panel,
         bars=bars,
         rows=rows,
         ts=panel.ts[:stop],
-        ended=tuple(name for name in inside if has_ended(known[name].ts, int(panel.ts[stop - 1]))),
+        ended=ended,
         specs=specs,
         market=_market_until(panel.market, stop),
         life=life_of(panel.names, rows, (), stop, close_at_end=True),

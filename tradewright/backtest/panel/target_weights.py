@@ -23,7 +23,7 @@ class Rebalanced(NamedTuple):
     """The target weights that an allocation gave at the close of one bar.
 
     Args:
-        bar: its place on the union of times.
+        bar: its row in the panel.
         weights: one per instrument, fractions of the equity without the cash buffer, negative for a short.
         features: of each feature its values on that bar, one per instrument.
     """
