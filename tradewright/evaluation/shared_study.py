@@ -106,7 +106,7 @@ def _untraded(decides: Flags, panel: Panel) -> str:
 
 
 def account_of(panel: Panel, run: PanelRun, results: Mapping[str, BacktestResult]) -> BacktestResult:
-    """The shared account as one result, on the rows of the panel: each bar of its has the time of a row.
+    """The shared account as one result, on the rows of the panel: each of its bars has the time of a row.
 
     Its prices are the value of holding an equal part of the cash in each instrument from its first bar on, as those of
     the pooled accounts of a split are, so that both are compared with the same. Of a part of the bars it has those of

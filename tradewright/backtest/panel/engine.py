@@ -40,7 +40,8 @@ from tradewright.backtest.panel.book import (
     Curves,
 )
 from tradewright.backtest.panel.decision_kernel import Desk
-from tradewright.backtest.panel.panel import WHERE, Panel, deciding_bars, feature_tables, own_columns
+from tradewright.backtest.panel.panel import Panel, deciding_bars, feature_tables, own_columns
+from tradewright.backtest.panel.rows import WHERE
 from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.result import FILL, TRADE, FillReason, parted
 from tradewright.backtest.spec import KernelParameters
