@@ -88,7 +88,7 @@ def shared_study(
         results=results,
         account=account,
         metrics=report.sections[0].metrics,
-        report=replace(report, instruments=len(panel.names), drawings=drawings_of(results, account)),
+        report=replace(report, instruments=len(panel.names), drawings=drawings_of(on_rows(panel, results), account)),
         cache_key=key,
         data_hash=next(iter(hashes.values())) if len(hashes) == 1 else content_hash(list(hashes.values())),
         used_cache=used_cache,
@@ -113,10 +113,8 @@ def account_of(panel: Panel, run: PanelRun, results: Mapping[str, BacktestResult
     the part.
     """
     cash, members = panel.specs[0].cash, len(panel.names)
-    first, parts = panel.specs[0].first_bar, dict[str, BacktestResult]()
-    for n, name in enumerate(panel.names):
-        bars, times = results[name].bars, panel.times_of(n)[np.searchsorted(panel.rows[n], first) :]
-        parts[name] = replace(results[name], bars=bars._replace(ts=times), initial_cash=cash / members)
+    first = panel.specs[0].first_bar
+    parts = {name: replace(each, initial_cash=cash / members) for name, each in on_rows(panel, results).items()}
     pool = pooled(parts)
     market = pool.bars.close
     equity, money_left = run.equity[first:], run.cash[first:]
@@ -127,6 +125,15 @@ def account_of(panel: Panel, run: PanelRun, results: Mapping[str, BacktestResult
         orders=int(run.orders.sum()),
         given=Curves(equity, money_left, position),
     )
+
+
+def on_rows(panel: Panel, results: Mapping[str, BacktestResult]) -> dict[str, BacktestResult]:
+    """The results of the instruments with their bars at the times of their rows, as the account has them."""
+    first, found = panel.specs[0].first_bar, dict[str, BacktestResult]()
+    for n, name in enumerate(panel.names):
+        times = panel.times_of(n)[np.searchsorted(panel.rows[n], first) :]
+        found[name] = replace(results[name], bars=results[name].bars._replace(ts=times))
+    return found
 
 
 def told_of(panel: Panel, run: PanelRun, currency: str) -> Iterator[Finding]:

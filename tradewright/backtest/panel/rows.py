@@ -110,4 +110,5 @@ def _refuse_two_in_a_row(
 
 
 def _told(moment: int) -> str:
-    return f"{np.datetime64(moment, 'ns').astype('datetime64[m]')} UTC".replace("T", " ")
+    minute = str(np.datetime64(moment, "ns").astype("datetime64[m]"))
+    return f"{minute.replace('T', ' ')} UTC"
