@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from strategies.equal_weight import EqualWeight
 from tests.backtest.conftest import random_bars
 from tradewright.backtest.panel.shared_account import SharedAccount
-from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.spec import UTC_DAYS, BacktestSpec, Sessions
 from tradewright.evaluation.charts import LINES, weights_figure
 from tradewright.evaluation.finding import TOGETHER
 from tradewright.evaluation.shared_study import shared_study
@@ -59,6 +60,27 @@ def test_the_weights_and_the_cash_make_the_account(tmp_path: Path) -> None:
     assert figure.data[1].y[40] > 0.2
     assert not np.any(figure.data[1].y[49:]), "it ended"
     assert "Weights over time" in done.report.html()
+
+
+def test_an_account_over_different_hours_is_that_of_its_rows(tmp_path: Path) -> None:
+    """As if every bar began with its row; each instrument keeps the times of its own bars."""
+    hour = 3_600 * 10**9
+    mixed = {name: table._replace(ts=table.ts + n * 4 * hour) for n, (name, table) in enumerate(BARS.items())}
+    hours = {name: Sessions(name, UTC_DAYS.dates, lambda ts: ts + 10 * hour) for name in mixed}
+    specs = {name: replace(SPECS[name], sessions=hours[name]) for name in mixed}
+    account = SharedAccount(cash_buffer=0.02)
+    done = shared_study(EqualWeight(), mixed, specs, account, MetricsConfig(), tmp_path)
+    plain = studied(tmp_path)
+    np.testing.assert_array_equal(done.account.bars.ts, BARS["A"].ts)
+    for name in ("equity", "cash", "fills", "trades"):
+        np.testing.assert_array_equal(getattr(done.account, name), getattr(plain.account, name))
+    assert done.metrics == plain.metrics
+    for name, result in done.results.items():
+        np.testing.assert_array_equal(result.bars.ts, mixed[name].ts)
+        np.testing.assert_array_equal(result.fills, plain.results[name].fills)
+    figure = done.report.drawings["Weights over time, as shares of the account's equity"]()
+    total = np.sum([line.y for line in figure.data], axis=0)
+    np.testing.assert_allclose(total + done.account.cash / done.account.equity, 1.0, atol=1e-12)
 
 
 @pytest.mark.parametrize(("cash", "told"), [(1.0, "in 14 bars, last on "), (100_000.0, "")])

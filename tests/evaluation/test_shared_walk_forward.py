@@ -18,7 +18,7 @@ from tradewright.backtest.panel.engine import run_panel
 from tradewright.backtest.panel.panel import panel_of, session_days
 from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.panel.span import panel_span
-from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.spec import UTC_DAYS, BacktestSpec, Sessions
 from tradewright.backtest.sweep import ALONE
 from tradewright.catalog.trials import Trials, TrialSource
 from tradewright.evaluation.finding import TOGETHER
@@ -67,12 +67,17 @@ def walked(
     make: Any = allocation,
     folds: FoldRules = FOLDS,
     running: Path | None = None,
+    specs: Mapping[str, BacktestSpec] | None = None,
 ) -> WalkForward:
     tables, now = tabled(bars), datetime(2026, 1, 2, tzinfo=UTC)
     recorder = TrialRecorder(Trials(folder), lambda: now, tables, {}, Timeframe.D1, "terms", "settings")
     rules = SweepRules("sharpe", MEASURES, recorder, Artefacts(folder / "look_ahead"), running)
     grounds = Grounds(Timeframe.D1, {}, SHIPPED, {"strategy": "weights"})
-    return walk_forward(make, SETS, tables, lambda _item: SPEC, rules, folds, grounds, shared=SHARED)
+
+    def terms(item: InstrumentBars) -> BacktestSpec:
+        return SPEC if specs is None else specs[item.instrument.symbol]
+
+    return walk_forward(make, SETS, tables, terms, rules, folds, grounds, shared=SHARED)
 
 
 def curve(bars: Mapping[str, Bars], made: Windowed, span: BarSpan, cash: float) -> Floats:
@@ -109,6 +114,29 @@ def test_it_is_the_walk_forward_that_is_written_out(tmp_path: Path, anchored: bo
     (line,) = Trials(tmp_path).all()
     assert (line.facts.source, line.trials) == (TrialSource.WALK_FORWARD, 3 * len(SETS) + 1)
     assert found.report.verdict.figures["trials"] == 3 * len(SETS) + 1
+
+
+@pytest.mark.parametrize("make", [allocation, decisions])
+def test_bars_of_different_hours_are_walked_row_by_row(tmp_path: Path, make: Any) -> None:
+    """As if every bar began with its row: folds, choices, the account and its fills."""
+    plain, begin = three(), {"A": 0, "B": 14, "C": 8}
+    mixed = {name: table._replace(ts=table.ts + begin[name] * HOUR) for name, table in plain.items()}
+    specs = {name: replace(SPEC, sessions=hours_of(24 if name == "A" else 7)) for name in mixed}
+    expected, found = walked(plain, tmp_path / "plain", make=make), walked(mixed, tmp_path, make=make, specs=specs)
+    assert found.folds == expected.folds
+    np.testing.assert_array_equal(found.ts, plain["A"].ts)
+    (wanted,), (made,) = expected.report.sections, found.report.sections
+    for name in ("equity", "cash", "fills", "trades", "position"):
+        np.testing.assert_array_equal(getattr(made.result, name), getattr(wanted.result, name))
+    for ours, theirs in zip(made.result.bars, wanted.result.bars, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+HOUR = 3_600 * 10**9
+
+
+def hours_of(length: int) -> Sessions:
+    return Sessions(f"{length} hours", UTC_DAYS.dates, lambda ts: ts + length * HOUR)
 
 
 @pytest.mark.parametrize("make", [allocation, decisions])
