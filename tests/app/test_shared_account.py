@@ -102,6 +102,17 @@ def test_an_allocation_that_is_a_document_is_packed_and_proved(house: House, tmp
     assert "add backtest.account=shared" in split.err
 
 
+def test_bars_that_do_not_begin_together_are_refused_in_one_account(house: House) -> None:
+    """Hours of New York begin at :30, those of a coin at :00; days of both are one row each."""
+    hours = (*house.overrides, *ROTATION, INSTRUMENTS, "backtest.timeframe=1h", "backtest.account=shared")
+    said = say("backtest", *hours)
+    assert said.status == 1
+    assert "a bar of BTC begins at" in said.err
+    assert "while that of AAPL from" in said.err
+    assert "backtest.account=split" in said.err
+    assert say("backtest", *hours, "backtest.instruments=[BTC,ETH]").status == 0
+
+
 def test_an_allocation_needs_the_shared_account(house: House) -> None:
     said = say("backtest", *house.overrides, *ROTATION, INSTRUMENTS, "backtest.timeframe=1d", "--json")
     assert said.status == 1

@@ -30,9 +30,11 @@ from runtime import feeds, research
 from runtime.container import Container
 from tradewright.backtest import sizing
 from tradewright.fills import costs, slippage
+from tradewright.model.bars import Bars, Timeframe
 from tradewright.model.clock import ManualClock, ShiftedClock, SystemClock
 from tradewright.model.errors import ConfigError
 from tradewright.model.instrument import Instrument
+from tradewright.research.bars import InstrumentBars
 
 CONF = SOURCE / "conf"
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -156,6 +158,17 @@ def test_the_sessions_are_those_of_the_instruments_market() -> None:
         "ES": "2026-03-03",
     }
     assert specs["AAPL"].sessions.name != specs["ES"].sessions.name
+    assert specs["AAPL"].sessions.closes is None, "the length of the bars is not told"
+
+
+def test_the_terms_of_a_backtest_tell_when_its_bars_close() -> None:
+    house = Container(composed())
+    noon, closes = np.array([pd.Timestamp("2026-03-02 14:30", tz="UTC").value]), {}
+    for name, length in (("AAPL", Timeframe.D1), ("AAPL", Timeframe.M30), ("BTC", Timeframe.H1)):
+        terms = research.terms(house, length)(InstrumentBars(house.instrument(name), Bars.none()))
+        assert terms.sessions.closes is not None
+        closes[name, length] = f"{pd.Timestamp(terms.sessions.closes(noon)[0]):%H:%M}"
+    assert list(closes.values()) == ["21:00", "15:00", "15:30"]
 
 
 @pytest.mark.parametrize(
