@@ -136,7 +136,9 @@ def spans(draw: st.DrawFn) -> dict[str, Spans]:
 
 
 def told(own: Spans) -> Sessions:
-    ends = dict(own)
+    """The closes; of a bar that lasts until the next one a later close, which that one cuts."""
+    begun = {start for start, _close in own}
+    ends = {start: close + 5 * (close in begun) for start, close in own}
     return Sessions(str(own), UTC_DAYS.dates, lambda ts: np.array([ends[start] for start in ts.tolist()], np.int64))
 
 
