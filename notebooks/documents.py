@@ -31,23 +31,31 @@ def _():
 def _(documents, environment_overrides, lab_documents):
     overrides = environment_overrides()
     least = documents.least_confidence(overrides)
-    get_opened, set_opened = mo.state(lab_documents.opened(lab_documents.NEW))
+    first = lab_documents.opened(lab_documents.NEW)
+    get_opened, set_opened = mo.state(first)
+    get_text, set_text = mo.state(first.text)
     get_told, set_told = mo.state(lab_documents.Kept())
-    return get_opened, get_told, least, overrides, set_opened, set_told
+    return get_opened, get_text, get_told, least, overrides, set_opened, set_text, set_told
 
 
 @app.cell
-def _(get_opened, lab_documents, set_opened, set_told):
+def _(get_opened, lab_documents, set_opened, set_text, set_told):
     opened = get_opened()
     origin = mo.ui.dropdown(
         lab_documents.origins(),
         value=opened.origin,
         label="Open",
-        on_change=lab_documents.opener(set_opened, set_told),
+        on_change=lab_documents.opener(set_opened, set_text, set_told),
         full_width=True,
     )
-    written = mo.ui.text_area(opened.text, rows=28, debounce=False, label="Document", full_width=True)
-    return opened, origin, written
+    return opened, origin
+
+
+@app.cell
+def _(get_text):
+    # made anew by what is opened or formatted and by no save, so that one press is one act
+    written = mo.ui.text_area(get_text(), rows=28, debounce=False, label="Document", full_width=True)
+    return (written,)
 
 
 @app.cell
@@ -66,11 +74,17 @@ def _(lab_documents, least, written):
 
 
 @app.cell
-def _(keep, lab_documents, may_replace, opened, overrides, set_opened, set_told, tidy, written):
-    if tidy.value:
-        set_opened(lab_documents.tidied(opened, written.value))
+def _(lab_documents, set_text, tidy, written):
+    _tidied = lab_documents.tidied(written.value)
+    if tidy.value and _tidied != written.value:
+        set_text(_tidied)
+    return
+
+
+@app.cell
+def _(get_opened, keep, lab_documents, may_replace, overrides, set_opened, set_told, written):
     if keep.value:
-        _kept = lab_documents.save(overrides, written.value, opened if may_replace.value else None)
+        _kept = lab_documents.save(overrides, written.value, get_opened() if may_replace.value else None)
         set_told(_kept)
         if _kept.opened:
             set_opened(_kept.opened)

@@ -126,11 +126,20 @@ def opened(origin: str) -> Opened:
         return Opened(origin, problem=str(error))
 
 
-def opener(open_it: Callable[[Opened], None], tell: Callable[[Kept], None]) -> Callable[[str | None], None]:
-    """The callback of a list of :func:`origins`: it opens the picked one, and forgets what was told of another."""
+def opener(
+    note: Callable[[Opened], None], show: Callable[[str], None], tell: Callable[[Kept], None]
+) -> Callable[[str | None], None]:
+    """The callback of a list of :func:`origins`: it opens the picked one, and forgets what was told of another.
+
+    Args:
+        note: gets the document as it stood there.
+        show: gets its text, to be written in.
+    """
 
     def act(origin: str | None) -> None:
-        open_it(opened(origin or NEW))
+        found = opened(origin or NEW)
+        note(found)
+        show(found.text)
         tell(Kept())
 
     return act
@@ -154,15 +163,15 @@ def view(text: str, least: Decimal | None = None) -> DocumentView:
     return DocumentView(headline, True, problems, explain(found.document, found.program, least))
 
 
-def tidied(picked: Opened, text: str) -> Opened:
-    """The same document with its expressions in the one style, as ``tradewright dsl fmt`` writes them.
+def tidied(text: str) -> str:
+    """A document with its expressions in the one style, as ``tradewright dsl fmt`` writes them.
 
     A text that is no YAML stays as it is: :func:`view` tells why.
     """
     try:
-        return Opened(picked.origin, formatted(text))
+        return formatted(text)
     except TradewrightError:
-        return Opened(picked.origin, text)
+        return text
 
 
 def save(overrides: Sequence[str], text: str, replaced: Opened | None = None) -> Kept:

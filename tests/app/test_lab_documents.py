@@ -100,12 +100,12 @@ def test_a_warning_stops_nothing_and_is_told() -> None:
 @pytest.mark.parametrize("written", ["", "\0", "a: [", "- 1", "id: &a x\nname: *a", "x" * 70_000, "\ud800"])
 def test_what_is_no_document_is_told_and_cannot_be_formatted(written: str) -> None:
     assert not view(written).is_sound
-    assert tidied(Opened(NEW, "b"), written) == Opened(NEW, written)
+    assert tidied(written) == written
 
 
 def test_formatting_is_that_of_the_command() -> None:
     loose = TEXT.replace("ma(close, fast)", "ma( close,fast )")
-    assert tidied(Opened(NEW, TEXT), loose) == Opened(NEW, TEXT)
+    assert tidied(loose) == TEXT
 
 
 # what is opened and saved ----------------------------------------------------------------------------------------
@@ -120,8 +120,9 @@ def test_documents_of_the_project_and_those_that_ship_can_be_opened(conf: Path) 
     assert opened(f"{OWN}ma_crossover").text == opened(f"{EXAMPLE}ma_crossover").text
     assert "cannot be read" in opened(f"{OWN}gone").problem
     told: list[object] = []
-    opener(told.append, told.append)(f"{EXAMPLE}rsi_pullback")
-    assert told == [opened(f"{EXAMPLE}rsi_pullback"), Kept()]
+    opener(told.append, told.append, told.append)(f"{EXAMPLE}rsi_pullback")
+    example = opened(f"{EXAMPLE}rsi_pullback")
+    assert told == [example, example.text, Kept()]
 
 
 def test_a_document_is_saved_once_and_replaced_only_where_that_is_said(
