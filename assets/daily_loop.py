@@ -24,6 +24,7 @@ from assets.runs import RunFailed, Say, execute
 from assets.scheduling import working
 from runtime.container import Container
 from runtime.job_progress import bars_due, decisions_due, signals_due, signals_failed, without_bars
+from runtime.rebalances import held_back, waits_still
 from runtime.signal_series import deciding_timeframes
 from runtime.traded_strategies import BrokenStrategy, broken_by, holdings, traded, without_file
 from tradewright.database.engine import DatabaseFailure
@@ -133,6 +134,8 @@ class DailyLoop:
         self._attempt(SIGNALS_JOB, self._make_signals, idle)
         self._attempt(DESK_JOB, self._decide, idle)
         self._attempt("send_orders", self._send, idle)
+        if "send_orders" in self._round.worked:
+            self._attempt(DESK_JOB, self._continue_rebalances, idle)
 
     def _attempt(self, step: str, act: Callable[..., None], *given: object) -> None:
         """A step, whose failure is noted and told, and stops no later one: each looks for itself at what it needs."""
@@ -201,6 +204,17 @@ class DailyLoop:
             self._run(self._execution, "send_orders", "orders are approved", approved)
         else:
             idle(f"nothing to send: {approved.skip_message}")
+
+    def _continue_rebalances(self, idle: Say) -> None:
+        """The orders that waited for those that were sent just now, as far as these are filled."""
+        with Container(self._settings) as house:
+            waiting = [found for name in self._strategies if (found := held_back(house, name))]
+            open_still = [found.text for found in waiting if waits_still(house, found)]
+        if open_still:
+            self._run(self._execution, "reconcile", "; ".join(open_still))
+        if waiting:
+            self._decide(idle)
+            self._send(idle)
 
     def _keep(self) -> None:
         """The jobs that keep account and ledger, each where it is due."""

@@ -78,18 +78,6 @@ def named_in_rules(kind: str, values: Mapping[str, float | str]) -> set[str]:
     return {feature.of for feature in made.prepare_state() if feature.of} if is_from_document(type(made)) else set()
 
 
-def build_strategy(kind: str, values: Mapping[str, float | str]) -> BaseStrategy:
-    """:func:`build` of a strategy that decides on each instrument by itself.
-
-    Raises:
-        ConfigError: as there, and for an allocation, which makes no signals.
-    """
-    made = build(kind, values)
-    if isinstance(made, BaseAllocation):
-        raise no_signals(kind)
-    return made
-
-
 def is_allocation_file(option: str) -> bool:
     """Whether a file of ``conf/strategy`` is of an allocation; one that cannot be read is told of elsewhere."""
     path = conf_folder() / "strategy" / f"{option}.yaml"
@@ -99,17 +87,10 @@ def is_allocation_file(option: str) -> bool:
     return False
 
 
-def signalling() -> list[str]:
-    """The files of ``conf/strategy`` whose strategies make signals: all but those of allocations."""
-    return [option for option in options("strategy") if not is_allocation_file(option)]
+def signalling(account: str) -> list[str]:
+    """The files of ``conf/strategy`` whose strategies make signals; those of allocations need one account for all.
 
-
-def no_signals(kind: str) -> ConfigError:
-    """The refusal of an allocation where signals of single instruments are needed."""
-    return ConfigError(
-        f"{kind} is an allocation: it decides on all instruments together and makes no signals yet, so it cannot be "
-        "traded or rehearsed",
-        where="strategy.kind",
-        remedy=f"backtest it: tradewright backtest strategy={kind} backtest.account=shared; or choose another strategy",
-        code="ALLOCATION_WITHOUT_SIGNALS",
-    )
+    Args:
+        account: ``backtest.account``, split or shared.
+    """
+    return [option for option in options("strategy") if account == "shared" or not is_allocation_file(option)]

@@ -51,15 +51,15 @@ def certificate_of(
     def terms(item: InstrumentBars) -> BacktestSpec:
         return replace(synthetic_terms(settings, item.instrument), secondary=item.secondary, actions=item.actions)
 
-    subject = Subject(chosen.name, house.tested, chosen.values, settings.backtest.timeframe or chosen.timeframe)
-    in_one = settings.backtest.account == "shared" or is_allocation(house.tested)
+    subject = Subject(chosen.name, house.strategy, chosen.values, settings.backtest.timeframe or chosen.timeframe)
+    in_one = settings.backtest.account == "shared" or is_allocation(house.strategy)
     return certify(
         subject,
         documents,
         terms,
         limits or chosen.certify.over(settings.certify),
         currency=account_currency(settings),
-        look_ahead=tried(house.tested, house.cache_folder / "tried"),
+        look_ahead=tried(house.strategy, house.cache_folder / "tried"),
         prices=settings.backtest.prices,
         shared=settings.backtest.shared if in_one else None,
     )

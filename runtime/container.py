@@ -21,7 +21,7 @@ from conf.ledger_place import ledger_url
 from conf.problems import nearest
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
-from conf.strategy_kinds import build, build_strategy
+from conf.strategy_kinds import build
 from runtime.clocks import scenario_clock
 from runtime.logs import start_logging
 from strategies.base import BaseAllocation, BaseStrategy
@@ -254,17 +254,8 @@ class Container:
         return sqlite_url(self.root.absolute() / CATALOG_FILE)
 
     @cached_property
-    def strategy(self) -> BaseStrategy:
-        """The strategy in force, which decides on each instrument by itself.
-
-        Raises:
-            ConfigError: for an allocation, which makes no signals.
-        """
-        return build_strategy(self.settings.strategy.kind, self.settings.strategy.values)
-
-    @cached_property
-    def tested(self) -> BaseStrategy | BaseAllocation:
-        """The strategy or the allocation in force, for backtests."""
+    def strategy(self) -> BaseStrategy | BaseAllocation:
+        """The strategy or the allocation in force."""
         return build(self.settings.strategy.kind, self.settings.strategy.values)
 
     @cached_property

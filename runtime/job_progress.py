@@ -11,6 +11,7 @@ from conf.schema.schedules import DailyJobSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.feeds import stored_timeframes, timeframes_judged
+from runtime.rebalances import are_held_back, desk_of
 from runtime.signal_series import signal_series
 from runtime.trading import account_in_force
 from tradewright.calendars.due_rules import (
@@ -262,7 +263,8 @@ def _decisions_due(house: Container, name: str, results: Mapping[str, CheckResul
         is_due, reason = decision_reason(market, symbol, signals, decided, house.clock.now(), known)
         reasons.append(reason)
         due += [symbol] if is_due else []
-    return due, reasons
+    why = are_held_back(house, name, due, signals.bars, signals.identity)
+    return ([], [why]) if why else (due, reasons)
 
 
 def signal_marks(house: Container, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str, int, str]]:
@@ -388,13 +390,8 @@ def _refresh_of(symbol: str) -> Key:
 
 
 def _decided_of(settings: Settings, strategy: str) -> Key:
-    return "decided", _desk(settings), strategy
+    return "decided", desk_of(settings), strategy
 
 
 def _job_of(settings: Settings, job: str) -> Key:
-    return "done", _desk(settings), job
-
-
-def _desk(settings: Settings) -> str:
-    """Mode, venue and account: one of them never counts as done for another."""
-    return f"{settings.mode.name}-{settings.broker.kind}-{settings.broker.account or 'any'}"
+    return "done", desk_of(settings), job

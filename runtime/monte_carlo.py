@@ -38,4 +38,4 @@ def monte_carlo_of(house: Container, done: StudyResult) -> MonteCarloStudy:
     )
     specs = {symbol: price(item) for symbol, item in read.items()}
     idle, shared = risk_free_rate(house.settings), shared_account(house)
-    return monte_carlo(house.tested, done.account, done.metrics, read, specs, rules, idle, shared)
+    return monte_carlo(house.strategy, done.account, done.metrics, read, specs, rules, idle, shared)

@@ -18,7 +18,6 @@ from runtime.exchange_rates import account_currency
 from runtime.research import benchmark_tables, tables, terms, timeframe
 from runtime.secondary_series import series_read
 from runtime.study import run_study
-from strategies.base import BaseStrategy
 from strategies.documents import strategy_class
 from tradewright.backtest.engine_digest import engine_digest, versions
 from tradewright.backtest.result import BacktestResult
@@ -102,10 +101,7 @@ def certified(
 
 def _take(house: Container, document: StrategyDocument, program: Program) -> None:
     """Put a document in the place of the strategy that the settings name."""
-    made = strategy_class(document, program)(**house.settings.strategy.parameters)
-    house.tested = made
-    if isinstance(made, BaseStrategy):
-        house.strategy = made
+    house.strategy = strategy_class(document, program)(**house.settings.strategy.parameters)
 
 
 def engine() -> Engine:

@@ -13,8 +13,8 @@ from runtime.container import Container
 from runtime.currencies import conversion_of, fee_conversion_of
 from runtime.exchange_rates import account_currency, fee_currency
 from runtime.feeds import look_back_bars, scenario, scenario_end, stored_timeframes
-from runtime.secondary_series import series_of_strategy, series_read
-from runtime.uses import Reading, begin_reading, record_use
+from runtime.secondary_series import series_read
+from runtime.uses import Reading, record_use
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.spec import BacktestSpec, Sessions
 from tradewright.calendars.registry import calendar_of
@@ -35,12 +35,10 @@ from tradewright.model.instrument import Instrument
 from tradewright.model.ports import Feed
 from tradewright.model.risk_free import RiskFree
 from tradewright.model.secondary_needs import SecondaryNeeds
-from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Feature
 from tradewright.research.bars import ADJUSTABLE, InstrumentBars, LookBack, Selection, read_instrument_bars, refresh
-from tradewright.research.look_ahead import evidence_of
+from tradewright.research.look_ahead import look_ahead_of
 from tradewright.research.secondary import needs_of, with_secondary
-from tradewright.research.signals import Declared, identity_of, signals
 from tradewright.research.study import Terms, session_days
 from tradewright.research.trial_recorder import TrialRecorder
 from tradewright.store.actions import NoFactors
@@ -87,13 +85,6 @@ def selection(house: Container) -> Selection:
     return Selection(known, timeframe(settings), backtest.prices, backtest.start, backtest.end)
 
 
-def signal_selection(house: Container) -> Selection:
-    """All stored bars of the strategy's own instruments; span, instruments and timeframe of a backtest do not count."""
-    plain = {"instruments": None, "timeframe": None, "start": None, "end": None}
-    backtest = house.settings.backtest.model_copy(update=plain)
-    return selection(Container(house.settings.model_copy(update={"backtest": backtest}), house.clock))
-
-
 def tables(
     house: Container, chosen: Selection | None = None, needs: SecondaryNeeds | None = None
 ) -> dict[str, InstrumentBars]:
@@ -109,7 +100,7 @@ def tables(
     """
     store = house.for_research.bars if chosen is None else house.bars
     picked, make = chosen or selection(house), _maker(house)
-    read, wanted = read_instrument_bars(store, picked, make), needs or needs_of([house.tested])
+    read, wanted = read_instrument_bars(store, picked, make), needs or needs_of([house.strategy])
     return with_secondary(store, picked, read, wanted, house.instrument, make)
 
 
@@ -262,24 +253,25 @@ def trial_recorder(
     return TrialRecorder(Trials(house.root), SystemClock().now, read, priced, length, terms_hash, settings.config_hash)
 
 
-def look_ahead(house: Container, read: Mapping[str, InstrumentBars]) -> dict[str, LookAheadEvidence]:
+def look_ahead(
+    house: Container, read: Mapping[str, InstrumentBars], priced: Mapping[str, BacktestSpec]
+) -> dict[str, LookAheadEvidence]:
     """The look-ahead test of the strategy in force on all bars of every instrument, read from disk where it was made.
+
+    Args:
+        priced: the terms of each instrument, which an allocation is tested under.
 
     Raises:
         StrategyError: the strategy's own code failed.
+        ConfigError, DataError: the bars of an allocation cannot share an account.
         StoreError: the evidence cannot be kept.
     """
-    return {symbol: evidence_of(house.strategy, item, evidence_kept(house)) for symbol, item in read.items()}
+    return look_ahead_of(house.strategy, read, priced, evidence_kept(house))
 
 
 def evidence_kept(house: Container) -> Artefacts:
     """Where the results of look-ahead tests are kept."""
     return Artefacts(house.cache_folder / "look_ahead")
-
-
-def signal_look_ahead(house: Container) -> dict[str, LookAheadEvidence]:
-    """The look-ahead test on the very bars on which :func:`newest_signals` decides."""
-    return look_ahead(house, tables(house, signal_selection(house)))
 
 
 def note_use(
@@ -312,42 +304,6 @@ def note_use(
         origins=[known.origin for each in priced for known in each.conversions],
         others=series_read(read.values(), reading.timeframe),
     )
-
-
-def declared(settings: Settings) -> Declared:
-    """The part of a signal that the strategy's file declares."""
-    chosen = settings.strategy
-    return Declared(chosen.name, chosen.parameters, chosen.confidence, chosen.size_pct, settings.config_hash)
-
-
-def identity_in_force(house: Container) -> str:
-    """The identity of the strategy in force, which its signals and intents carry.
-
-    Raises:
-        ConfigError: for an instrument that is not defined.
-    """
-    chosen = signal_selection(house)
-    traded = [each.symbol for each in chosen.instruments]
-    return identity_of(house.strategy, declared(house.settings), chosen.timeframe, traded)
-
-
-def newest_signals(house: Container) -> list[SignalCandidate]:
-    """The present signal of the strategy in force, one per instrument (R-STRAT-10).
-
-    The look-ahead test comes first, whatever it finds: it names the line of an author's error, and machine code checks
-    no index.
-
-    Raises:
-        ConfigError, StoreError: as :func:`tables`.
-        StrategyError: the strategy's own code failed.
-    """
-    settings, chosen = house.settings, signal_selection(house)
-    reading = begin_reading(house, chosen.instruments, chosen.timeframe, series_of_strategy(house, chosen))
-    found = tables(house, chosen)
-    note_use(house, UseKind.SIGNALS, reading, found, ())
-    look_ahead(house, found)
-    named = terms(house, chosen.timeframe, lenient=True)
-    return signals(house.strategy, declared(settings), found, chosen.timeframe, named, house.bars)
 
 
 def assumed_spread(instrument: Instrument, kind: BarKind) -> float | None:

@@ -21,7 +21,7 @@ def series_of_strategy(house: Container, chosen: Selection) -> tuple[Place, ...]
     Raises:
         ConfigError, StrategyError: for features that are wrong, or on bars shorter than the strategy's.
     """
-    return needs_of([house.tested]).places(chosen.timeframe, [each.symbol for each in chosen.instruments])
+    return needs_of([house.strategy]).places(chosen.timeframe, [each.symbol for each in chosen.instruments])
 
 
 def with_series_of_strategy(
@@ -32,7 +32,7 @@ def with_series_of_strategy(
     Raises:
         ConfigError, StoreError: as :func:`tradewright.research.secondary.with_secondary`.
     """
-    return with_secondary(house.bars, chosen, read, needs_of([house.tested]), house.instrument)
+    return with_secondary(house.bars, chosen, read, needs_of([house.strategy]), house.instrument)
 
 
 def series_read(read: Iterable[InstrumentBars], timeframe: Timeframe) -> dict[Place, tuple[Times, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from conf.strategy_kinds import kinds
 from runtime.container import Container
 from tradewright.backtest.panel.shared_account import SharedAccount
-from tradewright.research.study import needs_shared_account
+from tradewright.model.allocation import needs_shared_account
 
 
 def shared_account(house: Container) -> SharedAccount | None:
@@ -20,6 +20,18 @@ def shared_account(house: Container) -> SharedAccount | None:
     if kinds().is_allocation(house.settings.strategy.kind):
         raise needs_shared_account(house.settings.strategy.kind)
     return None
+
+
+def account_of_weights(house: Container) -> SharedAccount:
+    """The terms of the account that the allocation in force decides in.
+
+    Raises:
+        ConfigError: without such an account.
+    """
+    shared = shared_account(house)
+    if shared is None:
+        raise needs_shared_account(house.settings.strategy.kind)
+    return shared
 
 
 def divided(shared: SharedAccount | None) -> str:

@@ -27,10 +27,9 @@ from tradewright.backtest.code import code_identity
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.study import StudyResult
-from tradewright.model.allocation import decision_of, is_allocation
+from tradewright.model.allocation import decision_of
 from tradewright.model.bars import BarKind, PriceView
 from tradewright.research.bars import ADJUSTABLE, InstrumentBars, read_base
-from tradewright.research.look_ahead import allocation_evidence
 from tradewright.research.study import report
 from tradewright.store.uses import UseKind
 
@@ -50,12 +49,12 @@ def run_study(house: Container) -> StudyResult:
     known = [*picked.instruments, *benchmark_instruments(house)]
     reading = begin_reading(house, known, length, series_of_strategy(house, picked))
     read, against = tables(house, picked), benchmark_tables(house, length)
-    demand_enough_bars(house.tested, read)
+    demand_enough_bars(house.strategy, read)
     found = {each.symbol: read_base(house.bars, picked, each) for each in picked.instruments}
     bases = {symbol: base for symbol, base in found.items() if base is not None}
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
     note_use(house, UseKind.BACKTEST, reading, {**against, **read}, priced.values())
-    tested = _tested(house, read, priced)
+    tested = look_ahead(house, read, priced)
     chosen = settings.backtest.model_dump(mode="json")
     facts = {
         "strategy": settings.strategy.name,
@@ -73,10 +72,10 @@ def run_study(house: Container) -> StudyResult:
         **{name: _shown(chosen[name]) for name in ("sizing", "costs", "slippage", "fill")},
         "look-ahead test": ", ".join(f"{symbol}: {_verdict(each)}" for symbol, each in tested.items()),
         "config hash": settings.config_hash,
-        "code": code_identity(decision_of(house.tested)),
+        "code": code_identity(decision_of(house.strategy)),
     }
     return report(
-        house.tested,
+        house.strategy,
         read,
         length,
         lambda item: priced[item.instrument.symbol],
@@ -84,20 +83,12 @@ def run_study(house: Container) -> StudyResult:
         house.cache_folder / "backtests",
         facts=facts,
         look_ahead=tested,
-        count=trial_recorder(house, read, priced).of_study(house.tested),
+        count=trial_recorder(house, read, priced).of_study(house.strategy),
         bases=bases,
         others={symbol: others_of(house, item, length) for symbol, item in read.items()},
         rules=settings.quality,
         shared=shared,
     )
-
-
-def _tested(
-    house: Container, read: Mapping[str, InstrumentBars], priced: Mapping[str, BacktestSpec]
-) -> dict[str, LookAheadEvidence]:
-    """The look-ahead test of the strategy or the allocation in force."""
-    chosen = house.tested
-    return allocation_evidence(chosen, read, priced) if is_allocation(chosen) else look_ahead(house, read)
 
 
 def known_text(moment: datetime) -> str:

@@ -132,5 +132,5 @@ def broken_strategies(house: Container, overrides: Sequence[str]) -> list[Broken
         ConfigError, LedgerError: when there is no folder of YAML files, or the ledger cannot be used.
     """
     held = holdings(house)
-    found = (*traded(overrides, signalling()).broken, *without_file(held))
+    found = (*traded(overrides, signalling(house.settings.backtest.account)).broken, *without_file(held))
     return [replace(row, holds=held.get(row.strategy, {})) for row in found]

@@ -92,5 +92,5 @@ def shortened(one: str, other: str) -> tuple[str, str]:
 def what_trades(name: str) -> str:
     """Whether a file of ``conf/strategy`` is traded from now on, as the person who imported it is told."""
     if is_allocation_file(name):
-        return "it is an allocation, which makes no signals: it is backtested, and not traded"
+        return "it is an allocation: tradewright trade and the schedules trade it where backtest.account=shared"
     return "tradewright trade and the schedules trade every strategy of conf/strategy, this one too"

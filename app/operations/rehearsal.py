@@ -12,6 +12,7 @@ from app.operations.scratch_folder import scratch_folder
 from conf.compose import compose
 from runtime.container import Container
 from runtime.rehearsal import run_rehearsal
+from runtime.shared_account import shared_account
 from tradewright.oversight.parity import ParityRow
 
 Progress = Callable[[int, int], None]
@@ -73,7 +74,7 @@ def rehearse(overrides: tuple[str, ...], begin: str, end: str, progress: Progres
     compose(overrides)  # what a person said has to be right, also where the rehearsal is always simulated
     settings = compose((*overrides, "mode=sim", "broker=sim", *span))
     house = Container(settings)
-    _ = house.strategy  # an allocation is refused before anything is made
+    shared_account(house)  # an allocation without one is refused before anything is made
     chosen = settings.backtest
     name = "-".join(filter(None, (settings.strategy.name, begin, end)))
     place = house.root / "rehearsals" / re.sub(r"[^A-Za-z0-9_.-]", "-", name)

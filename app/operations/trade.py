@@ -13,13 +13,14 @@ from assets.daily_loop import Round, run_round
 from conf.compose import compose_without_strategy
 from conf.environment import options
 from conf.problems import ConfigProblems, Problem, nearest
-from conf.strategy_kinds import is_allocation_file, no_signals, signalling
+from conf.strategy_kinds import is_allocation_file, signalling
 from runtime.alerts import tell_alerts
 from runtime.container import Container
 from runtime.traded_strategies import BrokenStrategy
 from runtime.trading import account_in_force, not_well
 from tradewright.execution.health import Problem as NotWell
 from tradewright.execution.operator_actions import OrderView
+from tradewright.model.allocation import needs_shared_account
 from tradewright.model.errors import TradewrightError
 
 Say = Callable[[str], None]
@@ -58,18 +59,20 @@ def strategies_of(overrides: Sequence[str]) -> tuple[str, ...]:
     """The strategies that are traded: the one that ``strategy=NAME`` names, else every one that makes signals.
 
     Raises:
-        ConfigProblems: for a name that no file has.
-        ConfigError: for an allocation, which makes no signals.
+        ConfigProblems: for a name that no file has, and when the configuration is wrong in anything but a strategy's
+            file.
+        ConfigError: for an allocation without one account for all instruments.
     """
+    account = compose_without_strategy(tuple(overrides)).backtest.account
     known = options("strategy")
     named = [text.partition("=")[2].strip("'\"") for text in overrides if text.partition("=")[0] == "strategy"]
     if not named:
-        return tuple(signalling())
+        return tuple(signalling(account))
     if named[-1] not in known:
         rule = f"must be one of {', '.join(known)}"
         raise ConfigProblems([Problem("command line", 0, "strategy", named[-1], rule, nearest(named[-1], known))])
-    if is_allocation_file(named[-1]):
-        raise no_signals(named[-1])
+    if account != "shared" and is_allocation_file(named[-1]):
+        raise needs_shared_account(named[-1])
     return (named[-1],)
 
 

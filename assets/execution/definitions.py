@@ -23,7 +23,7 @@ def execution_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
         ConfigProblems: when the configuration is wrong in anything but a strategy's file.
     """
     pinned = PinnedConfig.without_strategies(overrides)
-    strategies = signalling()
+    strategies = signalling(pinned.settings.backtest.account)
     jobs, sensors = sending(pinned)
     kept, schedules = keeping(pinned, jobs.reconcile, jobs.end_of_day)
     desk = dg.define_asset_job(DESK_JOB, dg.AssetSelection.groups("desk"), tags=pinned.tags)

@@ -1,6 +1,6 @@
 """Intents, decisions and positions as assets."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import dagster as dg
@@ -14,12 +14,15 @@ from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
 from runtime.job_progress import Pending, decisions_due, finish_decisions, signal_marks
+from runtime.rebalances import HeldBack, RebalanceMark, finish_rebalances, proposed_before, rebalance_marks
 from runtime.traded_strategies import BrokenStrategy, broken_by, traded
+from tradewright.execution.rebalancing import Proposal
 from tradewright.model.base import FrozenModel
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import ConfigError, StoreError
 from tradewright.model.hashing import content_hash
 from tradewright.model.intent import Intent
+from tradewright.model.signal import SignalCandidate
 
 CHECKS = {
     "positions": ("agrees", "The venue and the ledger tell the same orders, positions and cash."),
@@ -49,10 +52,14 @@ class Proposed(FrozenModel):
 
     Args:
         marks: strategy, instrument, newest bar and settings of the signals that count as decided on with them.
+        rebalanced: the rebalances that count as proposed with them.
+        held_back: what of these waits for its reductions.
     """
 
     intents: tuple[Intent, ...]
     marks: tuple[tuple[str, str, int, str], ...] = ()
+    rebalanced: tuple[RebalanceMark, ...] = ()
+    held_back: tuple[HeldBack, ...] = ()
 
 
 def desk_assets(pinned: PinnedConfig, strategies: Sequence[str]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -153,13 +160,17 @@ def propose(
                 signals += trading.newest_signals(house, [name])
             except (ConfigError, StoreError) as error:
                 unreadable[name] = error
-        wanted = [row for row in signals if not only_due or (row[0].strategy, row[0].instrument) in pairs]
-        found = trading.deciding(house, lambda decider: decider.propose(wanted))
-        proposed = Proposed(intents=tuple(found), marks=tuple(marks))
+        wanted = [row for row in signals if not only_due or is_wanted(row[0], pairs)]
+        rebalanced = rebalance_marks(signal for signal, _closed in wanted)
+        before, due = proposed_before(house, rebalanced), set(pairs) if only_due else None
+        made = trading.deciding(house, lambda decider: decider.propose(wanted, due=due, proposed=before))
+        proposed = proposed_of(made, marks, rebalanced, due)
         house.artefacts.write_json(INTENTS, proposed.model_dump(mode="json"))
+    found = proposed.intents
     known = {row[0].strategy for row in signals} | unreadable.keys()
     missing = [row.line for row in (*broken, *(broken_by(name, error) for name, error in unreadable.items()))]
     missing += [f"{name} has no signals yet" for name in strategies if name not in known]
+    missing += [waiting.text for waiting in made.waiting]
     facts: Facts = {"signals": len(wanted), "intents": _intents_table(found)}
     return dg.MaterializeResult(
         metadata=described(
@@ -169,6 +180,44 @@ def propose(
             data_hash=content_hash([row[0] for row in wanted]),
         ),
         check_results=_checked("intents", missing),
+    )
+
+
+def is_wanted(signal: SignalCandidate, pairs: Collection[tuple[str, str]]) -> bool:
+    """Whether a signal is among those to be decided on; a rebalance goes by all signals of its strategy."""
+    if signal.rebalances:
+        return any(strategy == signal.strategy for strategy, _instrument in pairs)
+    return (signal.strategy, signal.instrument) in pairs
+
+
+def proposed_of(
+    made: Proposal,
+    marks: Sequence[tuple[str, str, int, str]],
+    rebalanced: Sequence[RebalanceMark],
+    due: Collection[tuple[str, str]] | None,
+) -> Proposed:
+    """Intents with what counts as done once they are decided on: nothing of what waits does.
+
+    Args:
+        marks: of the signals that are due.
+        rebalanced: of all rebalances that were looked at.
+        due: strategy and instrument of the signals that are due; None for all.
+    """
+    waiting = {(row.strategy, instrument) for row in made.waiting for instrument in row.instruments}
+    held = [mark for mark in marks if mark[:2] in waiting]
+    return Proposed(
+        intents=tuple(made.intents),
+        marks=tuple(mark for mark in marks if mark[:2] not in waiting),
+        rebalanced=tuple(row for row in rebalanced if row[:2] not in waiting and (due is None or row[:2] in due)),
+        held_back=tuple(
+            HeldBack(
+                strategy=row.strategy,
+                bars={symbol: bar for name, symbol, bar, _identity in held if name == row.strategy},
+                identity=next((mark[3] for mark in held if mark[0] == row.strategy), ""),
+                reductions=row.reductions,
+            )
+            for row in made.waiting
+        ),
     )
 
 
@@ -182,6 +231,7 @@ def decide(settings: Settings) -> dg.MaterializeResult:
         proposed = Proposed.model_validate(house.artefacts.read_json(INTENTS))
         found = trading.deciding(house, lambda decider: decider.decide(proposed.intents))
         finish_decisions(house, proposed.marks)  # after the decisions are committed: a kill in between repeats them
+        finish_rebalances(house, proposed.rebalanced, proposed.held_back)
     counts = {verdict.value: sum(row.verdict is verdict for row in found) for verdict in Verdict}
     decided = {row.intent_id for row in found}
     undecided = [f"intent {row.intent_id} was not decided" for row in proposed.intents if row.intent_id not in decided]

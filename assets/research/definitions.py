@@ -14,7 +14,7 @@ from assets.research.packages import verify_job
 from assets.research.robustness import robustness_assets
 from assets.research.scenarios import DATASETS, engine_job, scenario_asset
 from assets.research.schedules import SIGNALS_JOB, following, refreshing
-from assets.research.strategies import all_chains, has_backtest, makes_signals, signals_key
+from assets.research.strategies import all_chains, is_usable, signals_key
 from assets.research.strategy_mix import MIX_JOB, strategy_mix_assets
 from conf.environment import code_location_overrides
 from runtime.signal_series import deciding_timeframes
@@ -38,10 +38,10 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     timeframes = tuple(dict.fromkeys(length for each in good.values() for length in deciding_timeframes(each.settings)))
     market = bars_and_features(pinned, pinned.settings.universe.instruments, timeframes)
     chains, checks = all_chains(strategies)
-    mix = strategy_mix_assets(pinned, {name: each for name, each in good.items() if has_backtest(each)})
+    mix = strategy_mix_assets(pinned, {name: each for name, each in good.items() if is_usable(each)})
     robustness = [asset for name, each in good.items() for asset in robustness_assets(name, each)]
     refresh, refresh_bars = refreshing(pinned, timeframes)
-    signals = {name: signals_key(name) for name, each in good.items() if makes_signals(each)}
+    signals = {name: signals_key(name) for name, each in good.items() if is_usable(each)}
     made = [key for asset in chains if isinstance(asset, dg.AssetsDefinition) for key in asset.keys]
     jobs = [
         dg.define_asset_job(MARKET_JOB, dg.AssetSelection.groups("market"), tags=pinned.tags),

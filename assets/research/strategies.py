@@ -16,7 +16,7 @@ from conf.strategy_kinds import kinds
 from runtime.container import Container
 from runtime.job_progress import begin_signals, finish_signals, signals_of
 from runtime.kept_settings import keep_settings
-from runtime.research import identity_in_force, newest_signals, signal_look_ahead
+from runtime.signals import identity_in_force, newest_signals, signal_look_ahead
 from runtime.study import run_study
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.result import BacktestResult, FillReason
@@ -24,8 +24,8 @@ from tradewright.evaluation.finding import Severity
 from tradewright.evaluation.formatting import QUANTITY_DIGITS, count, headline, money, plain
 from tradewright.evaluation.rolling import WINDOW_HEADER, window_lines, window_problems, window_table
 from tradewright.evaluation.study import StudyResult
+from tradewright.model.allocation import needs_shared_account
 from tradewright.model.hashing import content_hash
-from tradewright.research.study import needs_shared_account
 
 Definition = dg.AssetsDefinition | dg.AssetSpec
 SHOWN = 5
@@ -72,22 +72,17 @@ def broken(name: str, error: ConfigProblems) -> tuple[dg.AssetSpec, dg.AssetChec
     return dg.AssetSpec(key, group_name="broken_config", description=f"```\n{text}\n```"), config
 
 
-def makes_signals(pinned: PinnedConfig) -> bool:
-    """Whether the strategy decides on each instrument by itself; an allocation does not."""
-    return not kinds().is_allocation(pinned.settings.strategy.kind)
-
-
-def has_backtest(pinned: PinnedConfig) -> bool:
-    """Whether the strategy can be backtested under its settings: an allocation needs one account for all."""
-    return makes_signals(pinned) or pinned.settings.backtest.account == "shared"
+def is_usable(pinned: PinnedConfig) -> bool:
+    """Whether the strategy has signals and a backtest under its settings: an allocation needs one account for all."""
+    return pinned.settings.backtest.account == "shared" or not kinds().is_allocation(pinned.settings.strategy.kind)
 
 
 def strategy_assets(name: str, pinned: PinnedConfig) -> list[Definition]:
     """The assets of one strategy, each made from one before.
 
-    An allocation makes no signals, and its backtest needs one account: without it, a description says so.
+    An allocation needs one account for all instruments: without it, a description says so.
     """
-    if not has_backtest(pinned):
+    if not is_usable(pinned):
         return [
             dg.AssetSpec(
                 part_key(name, "backtest"),
@@ -95,11 +90,9 @@ def strategy_assets(name: str, pinned: PinnedConfig) -> list[Definition]:
                 description=str(needs_shared_account(name)),
             )
         ]
-    signalled = makes_signals(pinned)
-    first = [_asset(name, pinned, signals, ("bars", "features"))] if signalled else []
     return [
-        *first,
-        _asset(name, pinned, backtest, (part_key(name, "signals"),) if signalled else ("bars", "features")),
+        _asset(name, pinned, signals, ("bars", "features")),
+        _asset(name, pinned, backtest, (part_key(name, "signals"),)),
         _asset(name, pinned, evaluation, (part_key(name, "backtest"),)),
         _asset(name, pinned, metrics_window, (part_key(name, "backtest"),)),
         _asset(name, pinned, risk_report, (part_key(name, "evaluation"),)),

@@ -19,7 +19,8 @@ from conf import compose as compose_module
 from conf import strategy_kinds
 from conf.compose import compose
 from runtime.container import Container
-from runtime.research import newest_signals, tables
+from runtime.research import tables
+from runtime.signals import newest_signals
 from strategies import discovery
 from strategies.agent import StrategyAgent, ask_all
 from tests.support.houses import House, conf_copy

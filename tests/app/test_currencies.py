@@ -20,7 +20,8 @@ from runtime.container import Container
 from runtime.currencies import rate_series
 from runtime.exchange_rates import newest_rates
 from runtime.rehearsal import run_rehearsal
-from runtime.research import newest_signals, trial_recorder
+from runtime.research import trial_recorder
+from runtime.signals import newest_signals
 from runtime.sweep import SweptSettings, sweep_sets
 from tests.app.test_session_days import rows
 from tradewright.backtest.sizing import FixedCash, FixedUnits

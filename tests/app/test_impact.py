@@ -14,7 +14,7 @@ from assets.research.bars import make_features
 from assets.research.impact import make_impact
 from conf.compose import compose
 from runtime.container import Container
-from runtime.research import newest_signals
+from runtime.signals import newest_signals
 from tests.app.conftest import Said, daily, say
 from tests.support.houses import House, conf_copy
 from tradewright.model.bars import Timeframe

@@ -15,7 +15,7 @@ from assets.research.bars import make_features
 from conf.compose import compose
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
-from runtime import research
+from runtime import research, signals
 from runtime.bar_checks import judge
 from runtime.container import Container
 from runtime.feeds import scenario, timeframes_judged
@@ -145,8 +145,8 @@ def test_a_hole_in_the_minutes_is_a_gap_for_the_gate_and_a_finding_of_the_backte
 
 def test_signals_and_look_ahead_evidence_are_of_the_made_bars(settings: Settings, minutes: pd.DataFrame) -> None:
     with Container(settings) as house:
-        (signal,) = research.newest_signals(house)
-        item = research.tables(house, research.signal_selection(house))["BTC"]
+        (signal,) = signals.newest_signals(house)
+        item = research.tables(house, signals.signal_selection(house))["BTC"]
         kept = Artefacts(house.root / "evidence")
         before = evidence_of(house.strategy, item, kept)
         assert signal.timeframe is H1
@@ -154,7 +154,7 @@ def test_signals_and_look_ahead_evidence_are_of_the_made_bars(settings: Settings
         assert signals_due(house) == "there are no signals yet"
     store(settings, minutes.iloc[[3000]].assign(high=minutes["high"].max() * 1.01))
     with Container(settings) as house:
-        item = research.tables(house, research.signal_selection(house))["BTC"]
+        item = research.tables(house, signals.signal_selection(house))["BTC"]
         assert evidence_of(house.strategy, item, kept).data != before.data
 
 

@@ -145,7 +145,9 @@ def test_a_package_proves_itself_where_nothing_is_known(desk: House, file: Path,
     assert (row.subject, row.detail["public_key"]) == ("strategy:ma_crossover", public)
 
 
-@pytest.mark.parametrize(("name", "told"), [("momentum_rotation", "not traded"), ("sma_crossover", "this one too")])
+@pytest.mark.parametrize(
+    ("name", "told"), [("momentum_rotation", "where backtest.account=shared"), ("sma_crossover", "this one too")]
+)
 def test_only_what_makes_signals_is_said_to_be_traded(name: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRADEWRIGHT_CONF")  # of what ships
     assert what_trades(name).endswith(told)

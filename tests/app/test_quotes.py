@@ -12,7 +12,7 @@ from app.operations.lab import lab_options
 from app.operations.research import backtest
 from app.operations.sweep import sweep
 from conf.compose import compose
-from runtime import research
+from runtime import research, signals
 from runtime.bar_checks import judge
 from runtime.container import Container
 from tests.app.conftest import say
@@ -75,7 +75,7 @@ def test_every_reader_takes_the_quotes(words: tuple[str, ...]) -> None:
         (evidence,) = judge(house, "US500").values()
         assert evidence.passed
         assert evidence.fingerprint == house.bar_store.fingerprint("US500", H1, BarKind.QUOTE)
-        (signal,) = research.newest_signals(house)
+        (signal,) = signals.newest_signals(house)
         assert signal.instrument == "US500"
         (read,) = research.tables(house).values()
         assert read.kind is BarKind.QUOTE

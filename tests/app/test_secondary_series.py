@@ -11,8 +11,8 @@ import pytest
 from conf.compose import compose
 from runtime.container import Container
 from runtime.job_progress import signals_due, without_bars
-from runtime.research import newest_signals
 from runtime.signal_series import deciding_timeframes, signal_series
+from runtime.signals import newest_signals
 from tests.app.conftest import daily, say
 from tests.support.houses import KEPT, House, conf_copy
 from tradewright.model.bars import Timeframe

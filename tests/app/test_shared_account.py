@@ -110,11 +110,12 @@ def test_an_allocation_needs_the_shared_account(house: House) -> None:
 
 
 @pytest.mark.parametrize("command", [("rehearse",), ("trade", "--once")])
-def test_what_needs_signals_refuses_an_allocation(house: House, command: tuple[str, ...]) -> None:
+def test_trading_and_rehearsing_an_allocation_need_the_shared_account(house: House, command: tuple[str, ...]) -> None:
     word, *more = command
-    said = say(word, *house.overrides, *ROTATION, *(() if word == "trade" else SHARED), *more)
+    said = say(word, *house.overrides, *ROTATION, *more)
     assert said.status == 1, said
-    assert "is an allocation: it decides on all instruments together and makes no signals yet" in said.err
+    assert "is an allocation: it decides on all instruments together, which needs one account for them" in said.err
+    assert "add backtest.account=shared" in said.err
     assert "Traceback" not in said.err
 
 

@@ -18,7 +18,7 @@ from conf.compose import compose
 from conf.schema.settings import Settings
 from runtime import feeds, fresh_bars, trading
 from runtime.container import Container
-from runtime.research import identity_in_force
+from runtime.signals import identity_in_force
 from tradewright.ledger.seal import VARIABLE
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.clock import ManualClock
@@ -144,7 +144,7 @@ class Desk:
             )  # fmt: skip
 
             async def act(decider: Any) -> Decision:
-                (intent,) = await decider.propose([(signal, NOW)])
+                (intent,) = (await decider.propose([(signal, NOW)])).intents
                 (decision,) = await decider.decide([intent])
                 return decision  # type: ignore[no-any-return]
 

@@ -13,7 +13,7 @@ import pytest
 from assets.research.definitions import RESEARCH_JOB, research_definitions
 from assets.runs import RunFailed, execute
 from conf.compose import compose
-from runtime import research
+from runtime import research, signals
 from runtime.container import Container
 from runtime.study import run_study
 from tests.execution.counter import table
@@ -137,7 +137,7 @@ def test_a_strategy_that_looks_ahead_is_caught(
     overrides = (*settled.overrides, f"storage.cache_dir={tmp_path}")  # the honest evidence is of this code and data
     settings = compose((*overrides, "strategy=sma_crossover"))
     assert Container(settings).strategy == SmaCrossover(fast=10, slow=30)
-    found = research.signal_look_ahead(Container(settings))["BTC"]
+    found = signals.signal_look_ahead(Container(settings))["BTC"]
     assert not found.free
     assert "sma(10,)" in found.findings[0]
     said = {row.code for _, row in run_study(Container(settings)).report.findings()}

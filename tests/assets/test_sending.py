@@ -18,7 +18,7 @@ from conf.compose import compose
 from runtime import trading
 from runtime.bar_checks import judge, record_features
 from runtime.container import Container
-from runtime.research import identity_in_force
+from runtime.signals import identity_in_force
 from tests.support.houses import House, conf_copy
 from tradewright.execution.types import SendResult, SendStatus
 from tradewright.ledger.freezes import FreezeCode

@@ -245,7 +245,7 @@ def test_a_client_id_that_the_gateway_keeps_for_itself_is_refused() -> None:
 def test_strategies_have_the_parameters_of_their_file(kind: str) -> None:
     said = as_option(written("strategy", kind))
     common = {"name", "kind", "confidence", "size_pct", "instruments", "timeframe", "grid"}
-    made = Container(composed(f"strategy={kind}")).tested
+    made = Container(composed(f"strategy={kind}")).strategy
     assert made.name == said["kind"]
     own = {key: value for key, value in said.items() if key not in common}
     numbers = {key: value for key, value in own.items() if not isinstance(value, str)}

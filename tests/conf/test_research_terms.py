@@ -15,7 +15,7 @@ from conf.compose import compose
 from conf.environment import SOURCE
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
-from runtime import feeds, research
+from runtime import feeds, research, signals
 from runtime.container import Container
 from runtime.study import run_study
 from runtime.sweep import SweptSettings, sweep_sets
@@ -245,7 +245,7 @@ def test_a_set_whose_values_do_not_go_together_is_left_out_and_told(house: Setti
 
 
 def test_a_signal_says_what_the_strategy_wants_and_where_it_comes_from(house: Settings) -> None:
-    (signal,), (again,) = (research.newest_signals(Container(house, ManualClock(NOW))) for _ in range(2))
+    (signal,), (again,) = (signals.newest_signals(Container(house, ManualClock(NOW))) for _ in range(2))
     assert signal == again
     assert signal.candidate_action in (SignalAction.BUY, SignalAction.CLOSE)
     assert (signal.strategy, signal.instrument) == ("sma_crossover", "BTC")
@@ -253,11 +253,11 @@ def test_a_signal_says_what_the_strategy_wants_and_where_it_comes_from(house: Se
     assert signal.config_hash == house.config_hash
     assert signal.bar_ts < NOW
     other = changed(house, "strategy", confidence=0.9)
-    (surer,) = research.newest_signals(Container(other, ManualClock(NOW)))
+    (surer,) = signals.newest_signals(Container(other, ManualClock(NOW)))
     assert surer.confidence == 0.9
 
 
 def test_the_strategies_that_ship_see_no_future_in_made_up_bars(house: Settings) -> None:
-    tested = research.signal_look_ahead(Container(house, ManualClock(NOW)))
+    tested = signals.signal_look_ahead(Container(house, ManualClock(NOW)))
     assert {name: each.free for name, each in tested.items()} == {"BTC": True}
     assert tested["BTC"].bars > 0

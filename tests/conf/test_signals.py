@@ -11,7 +11,7 @@ import pytest
 
 from conf.compose import compose
 from conf.schema.settings import Settings
-from runtime import research
+from runtime import research, signals
 from runtime.container import Container
 from strategies.sma_crossover import SmaCrossover
 from tradewright.backtest.decisions import feature_values
@@ -48,7 +48,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_prices_of_a_signal_are_raw_whatever_the_backtest_looks_at(settings: Settings) -> None:
-    (signal,) = research.newest_signals(Container(settings, ManualClock(NOW)))
+    (signal,) = signals.newest_signals(Container(settings, ManualClock(NOW)))
     assert signal.candidate_action is SignalAction.BUY
     assert signal.bar_ts == DAYS[0].tz_localize("UTC") + pd.Timedelta(hours=14, minutes=30)
     assert signal.price == Decimal(100), "the raw close of its bar, not the adjusted 50"
@@ -58,13 +58,13 @@ def test_prices_of_a_signal_are_raw_whatever_the_backtest_looks_at(settings: Set
 def test_the_span_of_a_backtest_does_not_hide_the_newest_bars(settings: Settings) -> None:
     plain = settings.backtest.model_copy(update={"end": pd.Timestamp("2025-11-20").date(), "instruments": ("MSFT",)})
     spanned = settings.model_copy(update={"backtest": plain})
-    (signal,) = research.newest_signals(Container(spanned, ManualClock(NOW)))
-    (whole,) = research.newest_signals(Container(settings, ManualClock(NOW)))
+    (signal,) = signals.newest_signals(Container(spanned, ManualClock(NOW)))
+    (whole,) = signals.newest_signals(Container(settings, ManualClock(NOW)))
     assert (signal.instrument, signal.data_hash) == ("AAPL", whole.data_hash)
 
 
 def test_the_intent_that_follows_is_in_raw_units_too(settings: Settings) -> None:
-    (signal,) = research.newest_signals(Container(settings, ManualClock(NOW)))
+    (signal,) = signals.newest_signals(Container(settings, ManualClock(NOW)))
     assert research.tables(Container(settings, ManualClock(NOW)))["AAPL"].bars.close[0] == 50.0
     assert signal.price == 2 * Decimal(50)
 

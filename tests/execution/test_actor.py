@@ -78,7 +78,7 @@ def signal(**changes: Any) -> SignalCandidate:
 
 def proposed(counter: Counter, *signals: SignalCandidate) -> list[Intent]:
     pairs = [(each, START) for each in signals or (signal(),)]
-    return ask(counter, lambda decider: decider.propose(pairs))
+    return ask(counter, lambda decider: decider.propose(pairs)).intents
 
 
 def intent(counter: Counter, **changes: Any) -> Intent:

@@ -50,7 +50,7 @@ def entry(counter: Counter, timeframe: Timeframe | None = SLOW) -> Intent:
         signal_id="sig-1", strategy="trend", instrument="AAPL", candidate_action=SignalAction.BUY, target=1.0,
         confidence=0.9, size_pct=0.01, bar_ts=START - timedelta(minutes=15), timeframe=timeframe, price=Decimal(100),
     )  # fmt: skip
-    (made,) = ask(counter, lambda decider: decider.propose([(signal, START)]))
+    (made,) = ask(counter, lambda decider: decider.propose([(signal, START)])).intents
     assert isinstance(made, Intent)
     return made
 

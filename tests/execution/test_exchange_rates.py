@@ -145,10 +145,12 @@ def test_the_sender_refuses_a_rate_that_has_become_too_old(yen: Counter, age: ti
 def test_a_signal_is_sized_by_the_rate(yen: Counter) -> None:
     """1 % of 100,000 dollars at 100 yen."""
     wanted = signal(instrument="SONY", size_pct=0.01)
-    (proposed,) = ask(yen, lambda decider: decider.propose([(wanted, START)]))
+    (proposed,) = ask(yen, lambda decider: decider.propose([(wanted, START)])).intents
     assert proposed.terms.quantity == 1280
     yen.rates.clear()
-    (unsized,) = ask(yen, lambda decider: decider.propose([(signal(instrument="SONY", signal_id="two"), START)]))
+    (unsized,) = ask(
+        yen, lambda decider: decider.propose([(signal(instrument="SONY", signal_id="two"), START)])
+    ).intents
     assert unsized.terms.quantity == 1, "one lot, which the gate refuses by its code"
 
 
@@ -172,7 +174,7 @@ def test_money_without_a_rate_trips_nothing_and_sizes_nothing(counter: Counter) 
     counter.limits = counter.limits.model_copy(update={"max_daily_loss": Decimal(1)})
     for equity in (10_000_000, 9_990_000):
         counter.money = money(equity, "JPY")
-        (proposed,) = ask(counter, lambda decider: decider.propose([(signal(), START)]))
+        (proposed,) = ask(counter, lambda decider: decider.propose([(signal(), START)])).intents
     assert not counter.ledger.breaker.present(ACCOUNT, counter.clock.now())
     assert proposed.terms.quantity == 1
 

@@ -47,7 +47,7 @@ def close(counter: Counter, strategy: str = "trend") -> list[object]:
     """The strategy says CLOSE; everything that follows is carried out."""
     at = counter.clock.now()
     exits = {"signal_id": "s-close", "strategy": strategy, "candidate_action": SignalAction.CLOSE, "target": 0.0}
-    made = ask(counter, lambda decider: decider.propose([(signal(**exits), at)]))
+    made = ask(counter, lambda decider: decider.propose([(signal(**exits), at)])).intents
     decided(counter, *made)
     return list(sent(counter))
 

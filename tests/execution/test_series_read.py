@@ -36,7 +36,7 @@ def proposed(counter: Counter, series: tuple[str, ...]) -> Intent:
         signal_id="sig-1", strategy="trend", instrument="AAPL", candidate_action=SignalAction.BUY, target=1.0,
         confidence=0.9, size_pct=0.01, bar_ts=START - timedelta(minutes=1), price=Decimal(100), series=series,
     )  # fmt: skip
-    (made,) = ask(counter, lambda decider: decider.propose([(signal, START)]))
+    (made,) = ask(counter, lambda decider: decider.propose([(signal, START)])).intents
     assert isinstance(made, Intent)
     return made
 

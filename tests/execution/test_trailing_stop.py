@@ -207,7 +207,7 @@ def test_from_the_signal_to_the_venue_by_the_real_gate(
     counter = Counter(world, tmp_path / "store")
     counter.ready()
     at = counter.clock.now()
-    (intent,) = ask(counter, lambda decider: decider.propose([(signal(**asked), at)]))
+    (intent,) = ask(counter, lambda decider: decider.propose([(signal(**asked), at)])).intents
     assert (intent.trailing_stop, intent.protective_orders) == (order, True)
     decided(counter, intent)
     (result,) = sent(counter)
@@ -229,5 +229,5 @@ def test_a_venue_without_trailing_stops_leaves_it_to_the_bars_of_the_strategy(
     kinds = held.kinds - {OrderType.TRAILING_STOP}
     monkeypatch.setattr(FileBroker, "capabilities", held.model_copy(update={"kinds": kinds}))
     at = counter.clock.now()
-    (intent,) = ask(counter, lambda decider: decider.propose([(signal(trail=Decimal(3)), at)]))
+    (intent,) = ask(counter, lambda decider: decider.propose([(signal(trail=Decimal(3)), at)])).intents
     assert (intent.protective_orders, intent.trail) == (False, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import pandas as pd
 import pytest
 
 from conf.compose import compose
-from conf.strategy_kinds import build, kinds, no_signals, parameters_of
+from conf.strategy_kinds import build, kinds, parameters_of, signalling
 from runtime.container import Container
+from runtime.signals import identity_in_force, newest_signals
 from strategies.base import BaseAllocation
 from strategies.documents import document_class
 from strategies.equal_weight import EqualWeight
@@ -108,13 +110,17 @@ def test_documents_ask_for_the_same_bits_as_their_twins_in_python() -> None:
     assert_twins(panel_of(bars, dict.fromkeys(bars, BacktestSpec())), (5, 30))
 
 
-def test_signals_of_an_allocation_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("act", [newest_signals, identity_in_force])
+def test_signals_of_an_allocation_need_one_account(
+    act: Callable[[Container], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(conf_copy(tmp_path, ("equal_weight", "buy_and_hold"))))
     house = Container(compose((f"storage.root={tmp_path}", "strategy=equal_weight")))
-    assert isinstance(house.tested, EqualWeight)
+    assert isinstance(house.strategy, EqualWeight)
+    assert (signalling("split"), signalling("shared")) == (["buy_and_hold"], ["buy_and_hold", "equal_weight"])
     with pytest.raises(ConfigError) as refused:
-        _ = house.strategy
-    assert refused.value.code == no_signals("equal_weight").code == "ALLOCATION_WITHOUT_SIGNALS"
+        act(house)
+    assert refused.value.code == "NEEDS_SHARED_ACCOUNT"
 
 
 class _Peeking(EqualWeight):

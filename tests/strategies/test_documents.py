@@ -141,8 +141,8 @@ def test_no_spelling_of_rules_runs_a_namesake_in_python(conf: Path, written: str
 def test_a_file_that_is_no_yaml_keeps_no_other_strategy_from_signals(conf: Path, content: bytes) -> None:
     """The daily loop and the desk ask which strategies make signals, while somebody edits one of them."""
     (conf / "strategy" / "half.yaml").write_bytes(content)
-    assert {"half", "ma_crossover", "sma_crossover"} <= set(signalling())
-    assert "equal_weight" not in signalling()
+    assert {"half", "ma_crossover", "sma_crossover"} <= set(signalling("split"))
+    assert "equal_weight" not in signalling("split")
     assert not is_allocation_file("nowhere")
     assert isinstance(compose_strategies()["half"], ConfigProblems)
 

@@ -6,7 +6,7 @@ import pytest
 
 from conf.compose import compose
 from runtime.container import Container
-from runtime.research import declared
+from runtime.signals import declared
 from tradewright.model.bars import Timeframe
 from tradewright.research.signals import identity_of
 

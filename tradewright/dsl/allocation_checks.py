@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tradewright.dsl.allocation import EQUAL, MOST_HELD
-from tradewright.dsl.document import SIZE, STEERING
+from tradewright.dsl.document import STEERING
 from tradewright.dsl.problem import Hint, Problem
 from tradewright.dsl.program import AllocationTerms, Program
 from tradewright.dsl.reach import Range
 from tradewright.dsl.reading import DocumentReading
 from tradewright.dsl.terms import Op, Term, walk
 
-_OF_RULES = {
-    **dict.fromkeys(STEERING, "it steers the orders of rules, and an allocation has none"),
-    SIZE: "the size of an allocation is its weights: write allocate.total",
-}
+_OF_RULES = dict.fromkeys(STEERING, "it steers the orders of rules, and an allocation has none")
 
 
 def allocation_problems(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 
 from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.exposure import may_have_reached
+from tradewright.execution.rebalancing import Proposal, Waiting, reductions_first
 from tradewright.execution.risk_snapshot import AccountView, SnapshotBuilder
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision, Verdict
@@ -20,9 +21,12 @@ from tradewright.model.signal import SignalCandidate
 from tradewright.policy.approval import approve
 from tradewright.policy.gate import decide
 from tradewright.portfolio.intents import manual_intent, propose
+from tradewright.portfolio.rebalancing import rebalancing
 from tradewright.portfolio.state import PortfolioState
 
 LOG = logging.getLogger(__name__)
+Pair = tuple[str, str]
+"""Strategy and instrument of a signal."""
 
 
 class Decider:
@@ -38,11 +42,22 @@ class Decider:
         self._ledger, self._reader, self._builder, self._account = ledger, reader, builder, account
         self._actor = actor
 
-    async def propose(self, signals: Iterable[tuple[SignalCandidate, datetime]]) -> list[Intent]:
+    async def propose(
+        self,
+        signals: Iterable[tuple[SignalCandidate, datetime]],
+        *,
+        due: Collection[Pair] | None = None,
+        proposed: Collection[Pair] = (),
+    ) -> Proposal:
         """The intents that would make these signals true, each signal given with the close of its bar.
 
         A strategy acts on the positions that its own orders have brought it, orders on their way included, so that a
-        target that is being carried out is not asked for again. An intent that is on record comes back as recorded.
+        target that is being carried out is not asked for again. An intent that is on record comes back as recorded. A
+        rebalance goes by all its signals, since its increases wait for its reductions.
+
+        Args:
+            due: the strategies and instruments whose intents are wanted; None for all.
+            proposed: those whose rebalance was proposed before: only what is on record comes back.
 
         Raises:
             BrokerError: when the venue cannot be read.
@@ -51,10 +66,34 @@ class Decider:
         wanted = sorted(signals, key=lambda pair: (pair[0].strategy, pair[0].instrument))
         view = await self._reader.view(())
         symbols = {signal.instrument for signal, _closed in wanted}
-        intents: list[Intent] = []
-        for strategy, pairs in groupby(wanted, key=lambda pair: pair[0].strategy):
-            intents += map(self._with_protection, propose(pairs, self._portfolio(strategy, view, symbols)))
-        return [self._ledger.decisions.find_intent(intent.intent_id) or intent for intent in intents]
+        intents, waiting = list[Intent](), list[Waiting]()
+        for strategy, group in groupby(wanted, key=lambda pair: pair[0].strategy):
+            pairs, portfolio = list(group), self._portfolio(strategy, view, symbols)
+            if any(signal.rebalances for signal, _closed in pairs):
+                found = self._rebalance(strategy, pairs, portfolio, proposed)
+                waiting += found.waiting
+                intents += found.intents
+            else:
+                intents += map(self._with_protection, propose(pairs, portfolio))
+        recorded = (self._ledger.decisions.find_intent(intent.intent_id) or intent for intent in intents)
+        chosen = [each for each in recorded if due is None or (each.strategy, each.terms.instrument) in due]
+        return Proposal(chosen, tuple(waiting))
+
+    def _rebalance(
+        self,
+        strategy: str,
+        pairs: Iterable[tuple[SignalCandidate, datetime]],
+        portfolio: PortfolioState,
+        proposed: Collection[Pair],
+    ) -> Proposal:
+        """The intents of a rebalance, reductions first."""
+        find = self._ledger.decisions.find_intent
+        made = [
+            rebalancing(signal, portfolio, closed, find, proposed=(strategy, signal.instrument) in proposed)
+            for signal, closed in pairs
+        ]
+        intents = sorted((each for found in made for each in found), key=lambda each: not each.reduce_only)
+        return reductions_first(self._ledger, strategy, intents)
 
     async def submit_intent(
         self,

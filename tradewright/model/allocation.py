@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewright.model.bars import Floats
+from tradewright.model.errors import ConfigError
 from tradewright.model.strategy import Feature, Strategy
 
 Tables = tuple[npt.NDArray[np.float64], ...]
@@ -77,3 +78,13 @@ def decision_of(strategy: Strategy | Allocation) -> Callable[..., object]:
 def is_allocation(strategy: Strategy | Allocation) -> TypeGuard[Allocation]:
     """Whether it decides on all instruments together."""
     return hasattr(strategy, "allocate")
+
+
+def needs_shared_account(name: str) -> ConfigError:
+    """The refusal of an allocation where each instrument has an account of its own."""
+    return ConfigError(
+        f"{name} is an allocation: it decides on all instruments together, which needs one account for them",
+        where="backtest.account=split",
+        remedy="add backtest.account=shared",
+        code="NEEDS_SHARED_ACCOUNT",
+    )

@@ -28,6 +28,8 @@ class SignalCandidate(FrozenModel):
         target: the exposure asked for as a share of the size that is allowed, in [-1, 1]; 0 is flat.
         confidence: the trader's own stated confidence, in [0, 1].
         size_pct: the notional asked for, as a share of equity (0.02 = 2 %).
+        rebalances: whether ``target`` is the weight of an allocation: the holding is brought to this part of
+            ``size_pct`` of equity, also from the same side. Else a position is opened and closed, and never increased.
         bar_ts: the start of the bar on whose close the signal was decided.
         features: the values of the strategy's features on that bar, by name and arguments, in the prices on which it
             decides; None where an indicator has no value yet. An agent has none.
@@ -43,6 +45,7 @@ class SignalCandidate(FrozenModel):
     target: float = Field(ge=-1, le=1)
     confidence: float = Field(ge=0, le=1)
     size_pct: float = Field(ge=0, le=1)
+    rebalances: bool = Field(default=False, exclude_if=lambda weighs: not weighs)
     model_version: str = "v0.1"
     bar_ts: Instant
     timeframe: Timeframe | None = None

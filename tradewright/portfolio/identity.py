@@ -16,7 +16,10 @@ LENGTH = 24
 
 
 class Leg(StrEnum):
-    """Which part of a signal an intent carries out; a reversal has both."""
+    """Which part of a signal an intent carries out: it ends or reduces a holding, or begins or increases one.
+
+    A reversal has both.
+    """
 
     CLOSE = "close"
     OPEN = "open"

@@ -44,16 +44,21 @@ def intents_of(signal: SignalCandidate, portfolio: PortfolioState, decided_at: d
     """
     if signal.candidate_action is SignalAction.HOLD:
         return ()
-    side, held = _direction(signal), portfolio.held(signal.instrument)
+    side, held = direction_of(signal), portfolio.held(signal.instrument)
     legs = []
     if held and held * side <= 0:
-        legs.append(_closing(signal, portfolio, decided_at))
+        legs.append(closing(signal, portfolio, decided_at))
     if side and held * side <= 0 and signal.size_pct > 0:
         legs.append(_opening(signal, portfolio, decided_at, side))
     return tuple(legs)
 
 
-def _direction(signal: SignalCandidate) -> int:
+def direction_of(signal: SignalCandidate) -> int:
+    """The sign of the position that a signal asks for; 0 for none.
+
+    Raises:
+        DataError: for a signal whose action and target point in opposite directions.
+    """
     sign = _SIGN[signal.candidate_action]
     if sign * signal.target < 0:
         raise DataError(
@@ -64,11 +69,12 @@ def _direction(signal: SignalCandidate) -> int:
     return sign if signal.target else 0
 
 
-def _closing(signal: SignalCandidate, portfolio: PortfolioState, decided_at: datetime) -> Intent:
+def closing(signal: SignalCandidate, portfolio: PortfolioState, decided_at: datetime) -> Intent:
+    """The intent that sells or covers the whole holding."""
     held = portfolio.held(signal.instrument)
     whole = abs(portfolio.instrument(signal.instrument).round_quantity(held)) or abs(held)
     terms = OrderTerms(instrument=signal.instrument, side=Side.SELL if held > 0 else Side.BUY, quantity=whole)
-    return _intent(signal, portfolio, decided_at, terms, Leg.CLOSE).model_copy(
+    return intent_of(signal, portfolio, decided_at, terms, Leg.CLOSE).model_copy(
         update={"reduce_only": True, "size_pct": size_pct_of(portfolio, signal.instrument, whole, signal.price)}
     )
 
@@ -76,7 +82,7 @@ def _closing(signal: SignalCandidate, portfolio: PortfolioState, decided_at: dat
 def _opening(signal: SignalCandidate, portfolio: PortfolioState, decided_at: datetime, side: int) -> Intent:
     quantity = quantity_of(portfolio, signal.instrument, Decimal(repr(signal.size_pct)), signal.price)
     terms = OrderTerms(instrument=signal.instrument, side=Side.BUY if side > 0 else Side.SELL, quantity=quantity)
-    return _intent(signal, portfolio, decided_at, terms, Leg.OPEN).model_copy(
+    return intent_of(signal, portfolio, decided_at, terms, Leg.OPEN).model_copy(
         update={
             "stop": signal.stop,
             "take_profit": signal.take_profit,
@@ -86,9 +92,10 @@ def _opening(signal: SignalCandidate, portfolio: PortfolioState, decided_at: dat
     )
 
 
-def _intent(
+def intent_of(
     signal: SignalCandidate, portfolio: PortfolioState, decided_at: datetime, terms: OrderTerms, leg: Leg
 ) -> Intent:
+    """An order of a signal as an intent that says where it comes from."""
     return Intent(
         intent_id=intent_id(signal, leg, portfolio.account),
         strategy=signal.strategy,

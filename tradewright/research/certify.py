@@ -33,7 +33,7 @@ from tradewright.evaluation.certificate import (
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.metrics import Metrics, evaluate
 from tradewright.evaluation.shared_study import account_of
-from tradewright.model.allocation import Allocation, decision_of, is_allocation
+from tradewright.model.allocation import Allocation, decision_of, is_allocation, needs_shared_account
 from tradewright.model.bars import Bars, PriceView, Timeframe
 from tradewright.model.certify_limits import CertifyLimits
 from tradewright.model.hashing import content_hash
@@ -43,7 +43,7 @@ from tradewright.model.secondary_needs import SecondaryNeeds
 from tradewright.model.strategy import Strategy
 from tradewright.research.bars import BaseBars, InstrumentBars
 from tradewright.research.secondary import needs_of, series_until
-from tradewright.research.study import Terms, needs_shared_account
+from tradewright.research.study import Terms
 from tradewright.research.terms_in_words import terms_in_words
 from tradewright.scenarios.document import ScenarioDocument
 from tradewright.scenarios.market import Series, contradictions, generate

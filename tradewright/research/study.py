@@ -17,9 +17,8 @@ from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.shared_study import shared_study
 from tradewright.evaluation.study import CountTrials, MetricsConfig, StudyResult, study
-from tradewright.model.allocation import Allocation, is_allocation
+from tradewright.model.allocation import Allocation, is_allocation, needs_shared_account
 from tradewright.model.bars import BarKind, Bars, Timeframe, Times
-from tradewright.model.errors import ConfigError
 from tradewright.model.instrument import Instrument
 from tradewright.model.strategy import Strategy
 from tradewright.quality.anomalies import gap_findings, volume_findings
@@ -107,16 +106,6 @@ class Known(TypedDict):
     facts: dict[str, str]
     days: dict[str, Times]
     data: dict[str, str]
-
-
-def needs_shared_account(name: str) -> ConfigError:
-    """The refusal of an allocation where each instrument has an account of its own."""
-    return ConfigError(
-        f"{name} is an allocation: it decides on all instruments together, which needs one account for them",
-        where="backtest.account=split",
-        remedy="add backtest.account=shared",
-        code="NEEDS_SHARED_ACCOUNT",
-    )
 
 
 def session_days(item: InstrumentBars) -> Times:

@@ -147,7 +147,7 @@ def run_allocation(
             panel.market,
             panel.terms,
             rules,
-            _caps(shared),
+            caps_of(shared),
             panel.life,
             book,
             memory,
@@ -158,7 +158,7 @@ def run_allocation(
     with located_errors(strategy):
         made = _made(panel, once)
     if fault[FAULT_KIND] != SOUND:
-        raise _refusal(strategy, panel, fault)
+        raise refusal(strategy, panel, fault)
     return made
 
 
@@ -203,7 +203,18 @@ def run_decisions(strategy: Strategy, panel: Panel, shared: SharedAccount, colum
             np.empty(count, np.int64),
         )
         simulate(
-            columns, which, params, panel.market, panel.terms, rules, _caps(shared), panel.life, book, desk, log, curves
+            columns,
+            which,
+            params,
+            panel.market,
+            panel.terms,
+            rules,
+            caps_of(shared),
+            panel.life,
+            book,
+            desk,
+            log,
+            curves,
         )
 
     with located_errors(strategy):
@@ -248,12 +259,13 @@ def _slots(rules: KernelParameters) -> int:
     return 1 << rules.delay.bit_length()
 
 
-def _caps(shared: SharedAccount) -> Caps:
+def caps_of(shared: SharedAccount) -> Caps:
+    """The limits of the account, as the kernels read them."""
     names = ("max_weight", "max_gross", "cash_buffer", "borrow_rate", "margin")
     return Caps(*(float(getattr(shared, name)) for name in names))
 
 
-def _refusal(strategy: Allocation, panel: Panel, fault: Floats) -> StrategyError:
+def refusal(strategy: Allocation, panel: Panel, fault: Floats) -> StrategyError:
     """The error of the first weight that is not admitted."""
     code, wrong, remedy = REFUSALS[int(fault[FAULT_KIND])]
     day = np.datetime64(int(panel.ts[int(fault[FAULT_BAR])]), "ns").astype("datetime64[s]")
