@@ -72,7 +72,7 @@ wheel: install ## the package as a wheel: dist/; tradewright init makes a projec
 dev: install ## Dagster behind a token on loopback, at http://127.0.0.1:3000
 	$(BIN)/python -m app.dev
 
-apps: install ## the lab, the monitor and the quality page on loopback
+apps: install ## the lab, the documents, the monitor and the quality page on loopback
 	$(BIN)/tradewright serve
 
 bench: install ## our speed beside the peers', start-up, and how cost grows

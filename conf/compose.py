@@ -85,7 +85,7 @@ def compose_strategies(
     with files_in_place(folder):
         base = None if changes_strategies else _base_without_strategy(overrides, folder)
         wanted = options("strategy", folder) if names is None else names
-        with found_once():
+        with found_once(folder):
             return {name: _settings_of(name, base, overrides, folder) for name in wanted}
 
 
@@ -139,7 +139,7 @@ def _check(overrides: Sequence[str], folder: Path) -> list[Problem]:
         return traps
     if folder / "strategy" / f"{_chosen_strategy(overrides, folder)}.yaml" in trapped:
         return traps
-    with found_once():
+    with found_once(folder):
         problems = [*traps, *_problems_of_linted(overrides, folder, trapped)]
     return list(dict.fromkeys(problems))
 

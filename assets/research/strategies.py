@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import dagster as dg
 import pandas as pd
 
-from assets.metadata import Facts, described, table
+from assets.metadata import Facts, described, refusal_facts, table
 from assets.pinned_config import PinnedConfig
 from assets.research.chain_asset import chain_asset, warning
 from assets.strategy_keys import asset_name, part_key
@@ -67,12 +67,7 @@ def broken(name: str, error: ConfigProblems) -> tuple[dg.AssetSpec, dg.AssetChec
     @dg.asset_check(asset=key, name="config")
     def config() -> dg.AssetCheckResult:
         """The strategy's YAML, which is wrong."""
-        rows = [
-            {"code": str(each.code), "file": each.file, "line": each.line, "key": each.key, "rule": each.rule}
-            for each in error.problems
-        ]
-        told = {"problems": dg.MetadataValue.md(f"```\n{text}\n```"), "errors": dg.MetadataValue.json(rows)}
-        return dg.AssetCheckResult(passed=False, metadata=told)
+        return dg.AssetCheckResult(passed=False, metadata=refusal_facts(error))
 
     return dg.AssetSpec(key, group_name="broken_config", description=f"```\n{text}\n```"), config
 

@@ -27,7 +27,7 @@ def allocation_problems(
     yield from _ranking(reading, terms)
     yield from _limits(reading, program, terms)
     yield from _sameness(reading, terms, found)
-    if found[terms.weights][1] <= 0.0:
+    if not found[terms.weights][1] > 0.0:
         hint = Hint(text="write what is above 0, such as 1 / stdev(close, 20)")
         yield reading.problem("it is never above 0, so that nothing would be held", "allocate.weights", hint)
 
