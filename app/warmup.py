@@ -26,16 +26,20 @@ def compiling() -> Iterator[Callable[[], object]]:
 
 
 def compile_all() -> None:
-    """Run every built-in strategy that makes signals on the scenario of its check."""
+    """Run every built-in strategy through machine code, alone and in one account, on the scenario of its check."""
     from strategies.discovery import found_in
     from tradewright.backtest.engine import run
+    from tradewright.backtest.panel.engine import run_panel
     from tradewright.backtest.spec import BacktestSpec
+    from tradewright.backtest.sweep import sweep
     from tradewright.research.strategy_check import trial_bars, trial_secondary
 
     bars = trial_bars()
     for kind in found_in(None).signalling.values():
         strategy = kind()
-        run(strategy, bars, BacktestSpec(cash=1.0, secondary=trial_secondary(strategy, bars)))
+        spec = BacktestSpec(cash=1.0, secondary=trial_secondary(strategy, bars))
+        run(strategy, bars, spec)  # the decision alone
+        sweep([strategy], bars, spec)
 
 
 if __name__ == "__main__":

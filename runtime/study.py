@@ -11,6 +11,7 @@ from runtime.exchange_rates import account_currency
 from runtime.research import (
     benchmark_instruments,
     benchmark_tables,
+    evidence_kept,
     look_ahead,
     measures,
     note_use,
@@ -97,7 +98,9 @@ def _tested(
 ) -> dict[str, LookAheadEvidence]:
     """The look-ahead test of the strategy or the allocation in force."""
     chosen = house.tested
-    return allocation_evidence(chosen, read, priced) if is_allocation(chosen) else look_ahead(house, read)
+    if is_allocation(chosen):
+        return allocation_evidence(chosen, read, priced, evidence_kept(house))
+    return look_ahead(house, read)
 
 
 def known_text(moment: datetime) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from tradewright.backtest.account import ACCOUNT_SLOTS, FILLS, BarArrays, FillLog
 from tradewright.backtest.code import answers_with_requests
 from tradewright.backtest.compiled import shape_of, simulator
+from tradewright.backtest.first_bars import first_bars
 from tradewright.backtest.kernel import ALL_ORDERS, ALL_TRADES, SUMMARY_SLOTS, Matrix, Workspace
 from tradewright.backtest.orders import TARGET_SLOTS
 from tradewright.backtest.result import FILL, TRADE, BacktestResult, parted, totals_of
@@ -77,12 +78,12 @@ def _one(
 ) -> tuple[Matrix, int]:
     """The summary, and how many rows the log of fills would have."""
     summary = np.empty((1, SUMMARY_SLOTS))
-    counts = len(inputs.features), len(inputs.params)
-    kernel = simulator(strategy.generate_signal, *counts, shape_of(rules, market))
+    kernel = strategy.generate_signal, len(inputs.features), len(inputs.params), shape_of(rules, market)
     nothing, none = contiguous(np.empty((0, 0))), np.empty((0, 0), np.int64)
     workspace = workspace_of(rules)
     with located_errors(strategy):
-        kernel(*inputs, nothing, none, nothing, market, rules, workspace, log, summary)
+        if not first_bars(*kernel).run(inputs, market, rules, workspace, log, summary):
+            simulator(*kernel)(*inputs, nothing, none, nothing, market, rules, workspace, log, summary)
     return summary, int(workspace.account[FILLS])
 
 
