@@ -90,7 +90,9 @@ SPECS = {
     "at the close": BacktestSpec(fill_market="next_close", bar_delay=0, costs=costs.MakerTaker(2e-4, 5e-4)),
     "late and in parts": BacktestSpec(bar_delay=3, volume_share=0.05, close_at_end=True, fill_limit="touch"),
     "risk": BacktestSpec(sizing=sizing.RiskPerTrade(0.05), allow_overdraft=True, lot_size=0.1, multiplier=3.0),
-    "other currency": BacktestSpec(conversion=Conversion(RATES, RATES + 0.0005), fee_conversion=Conversion(RATES, RATES)),
+    "other currency": BacktestSpec(
+        conversion=Conversion(RATES, RATES + 0.0005), fee_conversion=Conversion(RATES, RATES)
+    ),
     "a future in another currency": BacktestSpec(conversion=Conversion(RATES, RATES, paid_in_full=False), first_bar=9),
     "splits and dividends": BacktestSpec(actions=CorporateActions(ROWS, ONES, ONES), sizing=sizing.FixedCash(2_000.0)),
 }
