@@ -144,9 +144,10 @@ def test_every_built_in_strategy_is_compiled(monkeypatch: pytest.MonkeyPatch) ->
     def sweep(tried: list[Strategy], bars: Bars, _spec: object) -> None:
         swept.extend((each.name, len(bars.ts)) for each in tried)
 
-    monkeypatch.setattr(
-        "tradewright.backtest.engine.run", lambda one, bars, _spec: ran.append((one.name, len(bars.ts)))
-    )
+    def run(tried: Strategy, bars: Bars, _spec: object) -> None:
+        ran.append((tried.name, len(bars.ts)))
+
+    monkeypatch.setattr("tradewright.backtest.engine.run", run)
     monkeypatch.setattr("tradewright.backtest.sweep.sweep", sweep)
     monkeypatch.setattr("tradewright.backtest.panel.engine.run_panel", lambda one, *_more: shared.append(one.name))
     compile_all(accounts=False)

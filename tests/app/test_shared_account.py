@@ -205,7 +205,7 @@ def test_an_allocation_that_looks_ahead_is_void(house: House, monkeypatch: pytes
 
 
 def test_an_allocation_is_tested_for_look_ahead_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By backtest, sweep and walk-forward alike, until its code, its bars or their order change; what was found stays."""
+    """By backtest and sweep alike, until its code, its bars or their order change; what was found stays."""
     made = []
 
     def found(*_given: object) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ MakeBars = Callable[..., Bars]
 
 @pytest.fixture(autouse=True, scope="module")
 def machine_code() -> Iterator[None]:
-    """Every bar runs machine code here; the first bars, which Python runs, have their own test (``test_first_bars``)."""
+    """Every bar runs machine code here; the first bars, which Python runs, have a test (``test_first_bars``)."""
     with pytest.MonkeyPatch.context() as changed:
         changed.setattr(first_bars, "PLAIN_BARS", 0)
         yield

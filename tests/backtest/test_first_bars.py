@@ -37,7 +37,7 @@ def asks(i, features, params, position):
 
 def divides(i, features, _params, _position):
     """Infinite where the divisor is 0, as in machine code; Python has no answer to it."""
-    return (1.0, NAN, NAN, NAN) if 1.0 / (i - 3.0) > 1e9 else HOLD if features[0][i] else HOLD
+    return (1.0, NAN, NAN, NAN) if features[0][i] / (i - 3.0) > 1e9 else HOLD
 
 
 def reads_beyond(i, features, _params, _position):
@@ -83,6 +83,7 @@ def both(strategy, bars, spec, monkeypatch):
 ROWS = np.array([[20.0, 2.0, 0.0], [41.0, 1.0, 0.7], [90.0, 1.0 / 3.0, 0.2]])
 RATES = 0.9 + 0.001 * np.arange(160.0)
 ONES = np.ones(160)
+LATER = Conversion(RATES, RATES + 0.0005)
 SPECS = {
     "plain": BacktestSpec(),
     "fees and slippage": BacktestSpec(costs=IBKR_FIXED, slippage=slippage.VolSlippage(1.0, 10.0)),
@@ -90,9 +91,7 @@ SPECS = {
     "at the close": BacktestSpec(fill_market="next_close", bar_delay=0, costs=costs.MakerTaker(2e-4, 5e-4)),
     "late and in parts": BacktestSpec(bar_delay=3, volume_share=0.05, close_at_end=True, fill_limit="touch"),
     "risk": BacktestSpec(sizing=sizing.RiskPerTrade(0.05), allow_overdraft=True, lot_size=0.1, multiplier=3.0),
-    "other currency": BacktestSpec(
-        conversion=Conversion(RATES, RATES + 0.0005), fee_conversion=Conversion(RATES, RATES)
-    ),
+    "other currency": BacktestSpec(conversion=LATER, fee_conversion=LATER),
     "a future in another currency": BacktestSpec(conversion=Conversion(RATES, RATES, paid_in_full=False), first_bar=9),
     "splits and dividends": BacktestSpec(actions=CorporateActions(ROWS, ONES, ONES), sizing=sizing.FixedCash(2_000.0)),
 }
