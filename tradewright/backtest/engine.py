@@ -29,6 +29,10 @@ BARS_PER_FILL = 8
 """The first pass has room for a fill and a trade in so many bars; a run with more is made once again with enough."""
 
 
+FEW_BARS = 2_048
+"""Up to so many bars are checked by numpy, without a compiler; more of them in one compiled pass."""
+
+
 class Inputs(NamedTuple):
     """The columns and parameters of a decision; never empty, since compiled code cannot index an empty tuple."""
 
@@ -144,7 +148,7 @@ def check_bars(bars: Bars) -> None:
     if len(set(lengths.values())) > 1:
         raise DataError(f"columns of unequal length: {lengths}", where="bars", remedy="cut them to one length")
     prices = map(contiguous, (bars.open, bars.high, bars.low, bars.close))
-    if are_sound(np.ascontiguousarray(bars.ts).view(np.int64), *prices):
+    if len(bars.ts) > FEW_BARS and are_sound(np.ascontiguousarray(bars.ts).view(np.int64), *prices):
         return
     if len(bars.ts) > 1 and not bool(np.all(bars.ts[1:] > bars.ts[:-1])):
         first = int(np.argmin(bars.ts[1:] > bars.ts[:-1])) + 1
