@@ -40,9 +40,9 @@ class FirstBars:
     ) -> bool:
         """Run one set, as :func:`~tradewright.backtest.kernel.simulate_sets`; False where it has to be compiled.
 
-        So it has where too many bars have been run, and where Python refuses what machine code does not: an index beyond
-        the bars in a decision, a division by zero in a rule. A decision that cannot be compiled is left to the compiler's
-        error.
+        So it has where too many bars have been run, and where Python refuses what machine code does not: an index
+        beyond the bars in a decision, a division by zero in a rule. A decision that cannot be compiled is left to the
+        error of the compiler.
         """
         bars = len(market.close)
         if self._done + bars > PLAIN_BARS:
