@@ -50,27 +50,38 @@ def look_ahead_of(
         ConfigError, DataError, StoreError, StrategyError: as they do.
     """
     if is_allocation(strategy):
-        return allocation_evidence(strategy, tables, terms)
+        return allocation_evidence(strategy, tables, terms, kept)
     decides = cast("Strategy", strategy)
     return {symbol: evidence_of(decides, item, kept) for symbol, item in tables.items()}
 
 
 def allocation_evidence(
-    strategy: Allocation, tables: Mapping[str, InstrumentBars], terms: Mapping[str, BacktestSpec]
+    strategy: Allocation,
+    tables: Mapping[str, InstrumentBars],
+    terms: Mapping[str, BacktestSpec],
+    kept: Artefacts,
 ) -> dict[str, LookAheadEvidence]:
-    """The look-ahead test of an allocation on all its instruments together, as evidence on each.
+    """The look-ahead test of an allocation on all its instruments together, as evidence on each; read where it is kept.
+
+    It is bound to the code and to the bars of all instruments, in their order, those of other series included.
 
     Raises:
         StrategyError: the strategy's own code failed.
         ConfigError, DataError: the bars cannot share an account.
+        StoreError: the evidence cannot be written.
     """
-    from tradewright.backtest.panel.allocation_lookahead import allocation_look_ahead  # the compiler is loaded here
-    from tradewright.backtest.panel.panel import panel_of
+    code, together = tested_code(strategy), content_hash([[name, item.data_hash] for name, item in tables.items()])
+    key, bars = (content_hash([code, together]),), {symbol: len(item.bars.ts) for symbol, item in tables.items()}
+    found = _stored(kept, key)
+    if found is None or (found.code, found.data) != (code, together):
+        from tradewright.backtest.panel.allocation_lookahead import allocation_look_ahead  # the compiler is loaded here
+        from tradewright.backtest.panel.panel import panel_of
 
-    panel = panel_of({symbol: item.bars for symbol, item in tables.items()}, terms)
-    found, code = allocation_look_ahead(strategy, panel), tested_code(strategy)
+        panel = panel_of({symbol: item.bars for symbol, item in tables.items()}, terms)
+        found = LookAheadEvidence(code, together, len(panel.ts), allocation_look_ahead(strategy, panel))
+        kept.write_json(key, asdict(found))
     return {
-        symbol: LookAheadEvidence(code, item.data_hash, len(item.bars.ts), found) for symbol, item in tables.items()
+        symbol: LookAheadEvidence(code, item.data_hash, bars[symbol], found.findings) for symbol, item in tables.items()
     }
 
 
