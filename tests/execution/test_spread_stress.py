@@ -71,7 +71,8 @@ def test_spread_stress_keeps_entries_back_and_lets_holdings_be_closed(counter: C
         bought = counter.world.proposer.intent(instrument="AAPL", stop=Decimal(99))
         entered = decide(bought, counter.snapshot(view, stage=stage), counter.limits)
         assert {reason.code for reason in entered.reasons if "SPREAD" in reason.code} == ({code} if code else set())
-        assert entered.market is not None and ("60.0 bps" in entered.market.text) is (quote is wide)
+        assert entered.market is not None
+        assert ("60.0 bps" in entered.market.text) is (quote is wide)
         sold = counter.world.proposer.intent(instrument="AAPL", side=Side.SELL, quantity=5, reduce_only=True)
         snapshot = counter.snapshot(view, side=Side.SELL, stage=stage)
         left = decide(sold, snapshot, counter.limits)

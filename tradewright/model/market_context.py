@@ -11,7 +11,7 @@ from tradewright.model.duration import age_text, limit_text
 
 
 class MarketContext(FrozenModel):
-    """How old the data is, whether the market is open, whether an event keeps entries back, how liquid and how dear it is.
+    """How old the data is, whether the market is open, whether an event keeps entries back, its liquidity and spread.
 
     None is "not known". The gate refuses an entry for it, and a decision carries the context that it was made in.
 

@@ -115,7 +115,9 @@ ADVISORIES: tuple[Rule, ...] = (
     Rule(
         "ADVISER_FAILURE_IGNORED", Verdict.APPROVE, "Q-16", "adviser's status, stage", _failure_ignored, pre_send=False
     ),
-    Rule("SPREAD_NOT_WATCHED", Verdict.APPROVE, "R-RISK-30", "spread, mode, stage", _spread_not_watched, pre_send=False),
+    Rule(
+        "SPREAD_NOT_WATCHED", Verdict.APPROVE, "R-RISK-30", "spread, mode, stage", _spread_not_watched, pre_send=False
+    ),
     Rule(
         "LIMITS_TIGHTENED",
         Verdict.APPROVE,
