@@ -93,6 +93,7 @@ def add(
     venue: Annotated[
         list[str] | None, typer.Option("--venue", help="its name at a venue or vendor: ibkr=ES-CME-202612")
     ] = None,
+    feed: Annotated[str | None, typer.Option(help="its own file of conf/feed; the feed in force")] = None,
     collection: Annotated[str, typer.Option("--file", help="the file of conf/instruments, without .yaml")] = "own",
     as_json: Json = False,
 ) -> None:
@@ -111,6 +112,7 @@ def add(
         "default_spread_bps": spread_bps,
         "shortable": True if shortable else None,
         "liquid": False if illiquid else None,
+        "feed": feed,
     }
 
     def act(output: Output) -> None:

@@ -79,7 +79,7 @@ def test_every_key_has_its_default() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", table, re.MULTILINE))
     assert set(rows) == set(Instrument.model_fields)
     made = Instrument(symbol="X", asset_class=AssetClass.STOCK)
-    shown = made.model_dump(mode="json")
+    shown = {"feed": made.feed} | made.model_dump(mode="json")
     for name in set(rows) - {"symbol", "asset_class"}:
         default = shown[name]
         text = str(default).lower() if isinstance(default, bool) else str(default)
