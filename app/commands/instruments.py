@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import Json, Overrides, named, settings_of
+from app.commands.options import Json, Overrides, in_force, named, settings_of
 from app.output import Output, run_command
 from tradewright.model.errors import ConfigError
 
@@ -78,6 +78,7 @@ def _facts(found: ShownInstrumentRow) -> list[str]:
 @instruments.command()
 def add(
     symbol: Symbol,
+    overrides: Overrides = None,
     asset_class: Annotated[
         str, typer.Option("--class", help="stock, etf, index, forex, crypto, future, cfd or metal")
     ] = "",
@@ -118,7 +119,7 @@ def add(
     def act(output: Output) -> None:
         from app.operations.instruments import add_instrument
 
-        done = add_instrument(symbol, {**keys, "venue_symbols": _venues(venue or [])}, collection)
+        done = add_instrument(symbol, {**keys, "venue_symbols": _venues(venue or [])}, collection, in_force(overrides))
         _tell(output, "added", done)
         output.line(f"trade it: name it in universe.instruments; bars: tradewright import ... --instrument {symbol}")
         output.next("look at it", "instruments", "show", symbol)
@@ -127,13 +128,13 @@ def add(
 
 
 @instruments.command()
-def remove(symbol: Symbol, as_json: Json = False) -> None:
+def remove(symbol: Symbol, overrides: Overrides = None, as_json: Json = False) -> None:
     """Remove the row of an instrument that nothing else names; its stored bars stay."""
 
     def act(output: Output) -> None:
         from app.operations.instruments import remove_instrument
 
-        _tell(output, "removed", remove_instrument(symbol))
+        _tell(output, "removed", remove_instrument(symbol, in_force(overrides)))
 
     run_command(as_json, act)
 

@@ -120,12 +120,15 @@ def show_instrument(settings: Settings, symbol: str) -> ShownInstrumentRow:
     )
 
 
-def add_instrument(symbol: str, keys: Mapping[str, object], collection: str = "own") -> ChangedRegistry:
+def add_instrument(
+    symbol: str, keys: Mapping[str, object], collection: str = "own", overrides: Sequence[str] = ()
+) -> ChangedRegistry:
     """Add a row to a file of ``conf/instruments``, and the file to those in force; judged before anything is written.
 
     Args:
         keys: of the row, as :class:`Instrument` has them; those that are None or empty keep their default.
         collection: the file without its ending; it is made where it is not there.
+        overrides: settings under which the instrument has to be there.
 
     Raises:
         ConfigError: for a symbol that is declared already, no class, a name of a file that is none.
@@ -144,11 +147,11 @@ def add_instrument(symbol: str, keys: Mapping[str, object], collection: str = "o
     row = row_text(symbol, keys)
     text = f"{before}{'' if before.endswith(chr(10)) else chr(10)}{row}\n"
     changes = {path: text.encode(), **_listing(folder, path)}
-    _judge(folder, changes, symbol, declared=True)
+    _judge(folder, changes, symbol, overrides, declared=True)
     return _write(folder, changes, symbol, row, path, len(text.splitlines()))
 
 
-def remove_instrument(symbol: str) -> ChangedRegistry:
+def remove_instrument(symbol: str, overrides: Sequence[str] = ()) -> ChangedRegistry:
     """Remove the row of an instrument; its stored bars and its past stay.
 
     Raises:
@@ -172,7 +175,7 @@ def remove_instrument(symbol: str) -> ChangedRegistry:
     if not _reads_as("".join(lines), kept):
         raise ConfigError("is written over several lines", where=place, remedy="remove it by hand")
     changes = {path: "".join(lines).encode()}
-    _judge(folder, changes, symbol, declared=False)
+    _judge(folder, changes, symbol, overrides, declared=False)
     return _write(folder, changes, symbol, row.strip(), path, line)
 
 
@@ -230,10 +233,12 @@ def _listing(folder: Path, path: Path) -> dict[Path, bytes]:
     return {listing: "".join(lines).encode()}
 
 
-def _judge(folder: Path, changes: Mapping[Path, bytes], symbol: str, *, declared: bool) -> None:
+def _judge(
+    folder: Path, changes: Mapping[Path, bytes], symbol: str, overrides: Sequence[str], *, declared: bool
+) -> None:
     with draft(folder, changes) as copy:
         demand_no_new_problems(folder, copy)
-        settings, problems = examine((), copy)
+        settings, problems = examine(overrides, copy)
     if settings is None:
         raise ConfigProblems(problems)
     if (symbol in settings.instruments) is not declared:
