@@ -10,6 +10,7 @@ import typer
 from app.commands import (
     data,
     documents,
+    instruments,
     kill_and_cancel,
     ledger,
     limits,
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-_RESEARCH = (data, stream, documents, packages, research, walk_forward, monte_carlo, scenarios)
+_RESEARCH = (data, instruments, stream, documents, packages, research, walk_forward, monte_carlo, scenarios)
 _TRADING = (trade, orders, kill_and_cancel, limits, ways_back, ledger)
 for group in (system, schemas, *_RESEARCH, *_TRADING):
     app.add_typer(group.commands)

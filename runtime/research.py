@@ -78,7 +78,7 @@ def refreshed(
         DataError, StoreError: as :func:`tradewright.research.bars.refresh`.
     """
     wanted = (*stored_timeframes(house.settings), *timeframes)
-    look_back = LookBack(look_back_bars(house.settings), house.clock.now())
+    look_back = LookBack(look_back_bars(house.settings, symbol), house.clock.now())
     return refresh(house.bar_store, source, house.instrument(symbol), wanted, look_back)
 
 

@@ -6,8 +6,6 @@ import hashlib
 import io
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +14,11 @@ from ruamel.yaml import YAML
 
 from app.operations import visitors
 from app.operations.actors import actor_name
+from app.operations.conf_draft import draft
 from app.operations.trading import opened_ledger
 from app.tokens import Scope
 from conf.compose import check, compose
-from conf.environment import conf_folder, display_path, yaml_files
+from conf.environment import conf_folder, display_path
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from tradewright.model.errors import ConfigError, StoreError, TradewrightError
@@ -155,15 +154,9 @@ def rehearse(folder: Path, path: Path, data: bytes) -> None:
     """Check the whole configuration with the new file in it, on a copy.
 
     Raises:
-        ConfigProblems: with every problem that was not there before.
+        ConfigProblems: with every problem.
     """
-    with tempfile.TemporaryDirectory(prefix="tradewright-") as beside:
-        copy = Path(beside) / folder.name
-        for file in yaml_files(folder):
-            target = copy / file.relative_to(folder)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
-        (copy / path.relative_to(folder)).write_bytes(data)
+    with draft(folder, {path: data}) as copy:
         problems = check([f"strategy={path.stem}"], copy)
     if problems:
         raise ConfigProblems(problems)
