@@ -13,6 +13,8 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import Node
 
+from tradewright.model.quick_yaml import NotSimple, quick_root
+
 TAG = "tag:yaml.org,2002:"
 PLAIN = frozenset(f"{TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq"))
 """The tags of plain values."""
@@ -55,6 +57,19 @@ def plain_yaml(most_levels: int, composer: type[PlainComposer] = PlainComposer) 
 
 _READ_ONLY = plain_yaml(0)
 """The resolver that every constructor of values asks; to make one takes longer than to read most files."""
+
+
+def plain_root(text: str, most_levels: int) -> Node | None:
+    """The root node of a text with at most so many levels; None for one without values.
+
+    Raises:
+        YAMLError: when the text is no YAML, or is nested more deeply.
+    """
+    try:
+        return quick_root(text, most_levels, _READ_ONLY.resolver)
+    except NotSimple:
+        root: Node | None = plain_yaml(most_levels).compose(text)
+        return root
 
 
 def plain_values(node: Node) -> Any:
