@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CODE := app assets brokers conf notebooks runtime strategies tradewright
 STAMP := $(VENV)/.installed
 REAL := $(wildcard ../shared/data/real)
 export TRADEWRIGHT_REAL_DATA ?= $(abspath $(REAL))

@@ -122,36 +122,46 @@ def check(overrides: Sequence[str] = (), folder: Path | None = None) -> list[Pro
     Raises:
         ConfigError: when there is no folder of YAML files.
     """
+    return checked(overrides, folder)[1]
+
+
+def checked(overrides: Sequence[str] = (), folder: Path | None = None) -> tuple[Settings | None, list[Problem]]:
+    """The settings in force, None where they are wrong, and every problem that :func:`check` finds.
+
+    Raises:
+        ConfigError: when there is no folder of YAML files.
+    """
     folder = folder or conf_folder()
     try:
         with files_in_place(folder):
             return _check(overrides, folder)
     except ConfigProblems as error:
-        return list(error.problems)
+        return None, list(error.problems)
 
 
-def _check(overrides: Sequence[str], folder: Path) -> list[Problem]:
+def _check(overrides: Sequence[str], folder: Path) -> tuple[Settings | None, list[Problem]]:
     trapped = {path: found for path in yaml_files(folder) if (found := _traps([path], folder))}
     traps = [problem for found in trapped.values() for problem in found]
     traps += [Problem(display_path(path, folder), 0, "", "", _UNREAD) for path in unread_files(folder)]
     traps += [Problem(display_path(path, folder), 0, "", "", _ODD) for path in odd_files(folder)]
     if not trapped.keys().isdisjoint(_files_of_no_strategy(folder)):
-        return traps
+        return None, traps
     if folder / "strategy" / f"{_chosen_strategy(overrides, folder)}.yaml" in trapped:
-        return traps
+        return None, traps
     with found_once():
-        problems = [*traps, *_problems_of_linted(overrides, folder, trapped)]
-    return list(dict.fromkeys(problems))
+        settings, problems = _examine_linted(overrides, folder, tables=TABLE_GROUPS)
+        problems = [*traps, *problems, *_problems_of_options(folder, trapped)]
+    return settings, list(dict.fromkeys(problems))
 
 
-def _problems_of_linted(overrides: Sequence[str], folder: Path, trapped: Collection[Path]) -> list[Problem]:
-    """The problems of the composition in force, then of each option of each group, save those of files with traps."""
-    _, problems = _examine_linted(overrides, folder, tables=TABLE_GROUPS)
+def _problems_of_options(folder: Path, trapped: Collection[Path]) -> list[Problem]:
+    """The problems of each option of each group, save those of files with traps."""
+    problems = list[Problem]()
     with LOCK, hydra(folder):
         try:
             base = composed(stand_ins(absent := absent_defaults(folder, {}), folder), folder)
         except COMPOSITION_ERRORS as error:
-            return [*problems, *(absent or [option_problem(folder, "", ROOT, error)])]
+            return absent or [option_problem(folder, "", ROOT, error)]
         for group in groups(folder):
             for option in options(group, folder):
                 if folder / group / f"{option}.yaml" not in trapped:

@@ -2,7 +2,8 @@
 
 The parser in C follows YAML 1.1. A text of simple lines has the same structure in both versions; which of its words
 are numbers or truth values is decided by ruamel.yaml's rules of YAML 1.2. Every other text, and every one that is no
-YAML, is left to ruamel.yaml, which also tells what is wrong with it.
+YAML, is left to ruamel.yaml, which also tells what is wrong with it. A value that is left out lies behind its key here,
+and before the next key there.
 """
 
 from __future__ import annotations
@@ -17,31 +18,37 @@ from ruamel.yaml.resolver import BaseResolver
 _IN_C = getattr(yaml, "CBaseLoader", None)
 """None where PyYAML was built without libyaml."""
 _QUOTED = r"\"[^\"\\]*\"|'[^']*'"
-_INNER = rf"(?:[A-Za-z0-9_.+][A-Za-z0-9_.+/-]*|-[0-9.]+|{_QUOTED})"
-_ITEM = rf"(?:{_INNER}(?:: {_INNER})?)"
-_FLAT = rf"\[(?:{_ITEM}(?:, {_ITEM})*)?\]|\{{(?:{_ITEM}(?:, {_ITEM})*)?\}}"
-_NESTED = rf"(?:{_INNER}(?:: (?:{_INNER}|{_FLAT}))?|{_FLAT})"
-_FLOW = rf"\[{_NESTED}(?:, {_NESTED})*\]|\{{{_NESTED}(?:, {_NESTED})*\}}|\[\]|\{{\}}"
 _PART = r"[^\s:#]+(?::[^\s:#]+)*"
-_PLAIN = rf"(?![-?:,\[\]{{}}#&*!|>'\"%@`~])[^\s:#]+(?::[^\s:#]+)*(?: {_PART})*|-[0-9.]+"
+_WORDS = rf"(?:[^\s:#?,&*!|>'\"%@`~\[\]{{}}-]|-[0-9.])[^\s:#]*(?::[^\s:#]+)*(?: {_PART})*"
 """Words with single spaces between them; a colon stands within a word."""
-_VALUE = rf"(?:{_PLAIN}|{_QUOTED}|{_FLOW})"
-_KEY = rf"(?:[A-Za-z0-9_][A-Za-z0-9_./-]*|{_QUOTED})"
-_LINE = re.compile(rf" *(?:(?:- )?{_KEY}:(?: {_VALUE})?|- {_VALUE})?(?: +#.*)?|#.*")
-_STRANGE = re.compile("[^\n\x20-\x7e\u00a1-\u2027\u2030-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
-"""Tabs, other ends of lines, controls and marks of the byte order."""
+_KEY = rf"(?:[A-Za-z0-9_][\w./-]*|{_QUOTED})"
+_LINE = re.compile(rf" *(?:(?:- )?{_KEY}:|-)?(?: (?:{_WORDS}|{_QUOTED}|([\[{{].*[\]}}])))?(?: +#.*)?|#.*", re.ASCII)
+"""A line; its group is a value in brackets."""
+_INNER = rf"(?:[A-Za-z0-9_.+][\w.+/-]*|-[0-9.]+|{_QUOTED})"
+_FLAT = re.compile(rf"[\[{{](?:{_INNER}(?:: {_INNER})?(?:, (?![\]}}])|(?=[\]}}])))*[\]}}]", re.ASCII)
+_CLOSED_KEY = re.compile(r"[\]}] *:")
 _MOST_IN_A_LINE = 1000
 """A key is sought within 1,024 characters."""
 
 
-class NotSimple(Exception):  # noqa: N818
+class NotSimple(Exception):
     """A text that the parser in C may read otherwise, or not at all."""
 
 
 def is_simple(text: str) -> bool:
     """Whether each line is a comment, a key, or an item of a list, its value in words, in quotes or in brackets."""
-    lines = text.split("\n")
-    return not _STRANGE.search(text) and all(len(line) < _MOST_IN_A_LINE and _LINE.fullmatch(line) for line in lines)
+    return all(map(_is_simple_line, text.split("\n")))
+
+
+def _is_simple_line(line: str) -> bool:
+    found = _LINE.fullmatch(line) if line.isprintable() and len(line) < _MOST_IN_A_LINE else None
+    return found is not None and (found[1] is None or _is_simple_flow(found[1]))
+
+
+def _is_simple_flow(value: str) -> bool:
+    """Whether brackets hold words, pairs, and brackets that hold no further ones."""
+    inner = _FLAT.sub("_", value[1:-1])
+    return not _CLOSED_KEY.search(value[:-1]) and _FLAT.fullmatch(f"{value[0]}{inner}{value[-1]}") is not None
 
 
 def quick_root(text: str, most_levels: int, resolver: Any) -> Node | None:
