@@ -335,7 +335,7 @@ def _as_config_error(name: str, error: BaseException) -> ConfigError:
     if isinstance(error, ConfigError):
         return error
     if isinstance(error, SyntaxError):
-        file, line, what = error.filename or name, error.lineno or 0, error.msg
+        file, line, what = error.filename or f"strategies/{name}.py", error.lineno or 1, error.msg
     else:
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if Path(frame.filename).stem == name or name in Path(frame.filename).parts]
