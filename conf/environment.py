@@ -318,8 +318,9 @@ def yaml_files(folder: Path) -> list[Path]:
 
 
 def unread_files(folder: Path) -> list[Path]:
-    """The files of a conf folder that end with ``.yml``, which nothing reads, sorted; hidden ones are none."""
-    return sorted(_files_below(folder, ".yml"))
+    """The files of a conf folder that end with ``.yml`` or ``.YAML``, which nothing reads, sorted; no hidden ones."""
+    found = (path for path in _files_below(folder, "") if path.suffix != ".yaml")
+    return sorted(path for path in found if path.suffix.lower() in (".yml", ".yaml"))
 
 
 def odd_files(folder: Path) -> list[Path]:

@@ -106,6 +106,8 @@ def yaml_fault(error: MarkedYAMLError, lines: Sequence[str]) -> YamlFault:
     """Where a text stops being YAML, and what to do; an unclosed quote or bracket is told where it was opened."""
     mark, opened = error.problem_mark or error.context_mark, error.context_mark or error.problem_mark
     line, first = (mark.line if mark else -1), (opened.line if opened else -1)
+    if (found := _foreign(lines, line)) is not None:
+        return found
     problem, context = str(error.problem), str(error.context)
     if "quoted scalar" in context or "flow" in context:
         what = "quote" if "quoted" in context else "bracket"
@@ -129,6 +131,17 @@ def yaml_fault(error: MarkedYAMLError, lines: Sequence[str]) -> YamlFault:
     if "comment or a line break" in problem:
         return YamlFault(line, "is not YAML: a value that begins with > or | wants quotes around the whole of it")
     return YamlFault(line, "is not YAML; write KEY: VALUE, a list as [A, B], and a text with other signs in quotes")
+
+
+def _foreign(lines: Sequence[str], line: int) -> YamlFault | None:
+    """The marks of a merge anywhere, and a space of a text processor on a line or above it, which no one sees."""
+    for row, text in enumerate(lines):
+        if text.startswith(("<<<<<<< ", ">>>>>>> ")):
+            return YamlFault(row, "is not YAML: the mark of a merge that was not finished; keep one side")
+    for row in (line, line - 1):
+        if 0 <= row < len(lines) and "\u00a0" in lines[row]:
+            return YamlFault(row, "is not YAML: a no-break space stands where a space belongs; type the space anew")
+    return None
 
 
 def _begins_with_tab(lines: Sequence[str], line: int) -> bool:
