@@ -45,7 +45,7 @@ def defaults_problems(path: Path, shown: str) -> list[Problem]:
     problems, seen = list[Problem](), set[str]()
     for index, entry in enumerate(entries):
         for name in entry if isinstance(entry, dict) else [entry]:
-            group = str(name).removeprefix("override ").removeprefix("optional ").removeprefix("/").strip()
+            group = str(name).removeprefix("optional ").removeprefix("/").strip()
             if group in seen and isinstance(name, str):
                 line = locate(path, ("defaults", str(index)))
                 problems.append(Problem(shown, line, f"defaults.{group}", "", "is given twice; keep one"))

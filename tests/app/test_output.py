@@ -148,7 +148,7 @@ def test_texts_of_others_reach_the_terminal_without_escapes_markup_or_marks(caps
 
 def test_what_a_strategy_prints_is_no_part_of_the_document(capsys: pytest.CaptureFixture[str]) -> None:
     def act(output: Output) -> None:
-        print("bar 7")
+        print("bar 7")  # noqa: T201  (what a strategy does)
         output.result({"orders": []})
 
     run_command(True, act)
