@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CODE := app assets brokers conf notebooks runtime strategies tradewright
 STAMP := $(VENV)/.installed
 REAL := $(wildcard ../shared/data/real)
 export TRADEWRIGHT_REAL_DATA ?= $(abspath $(REAL))
@@ -22,6 +23,7 @@ $(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --compile-bytecode --require-hashes -r requirements/dev.txt
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q $(CODE)  # where processes may write no compiled files, each would compile these anew
 	@$(BIN)/python -m app.warmup  # the kernels of the built-in strategies; else the first backtest compiles them
 	@touch $(STAMP)
 
@@ -72,7 +74,7 @@ wheel: install ## the package as a wheel: dist/; tradewright init makes a projec
 dev: install ## Dagster behind a token on loopback, at http://127.0.0.1:3000
 	$(BIN)/python -m app.dev
 
-apps: install ## the lab, the monitor and the quality page on loopback
+apps: install ## the lab, the documents, the monitor and the quality page on loopback
 	$(BIN)/tradewright serve
 
 bench: install ## our speed beside the peers', start-up, and how cost grows

@@ -12,6 +12,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import redirect_stdout
 from decimal import Decimal
 from typing import TypeVar
 
@@ -78,7 +79,9 @@ class Output:
         """The settings of the command, which the commands that it names need as well."""
         self._names_a_command = False
         self.messages = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
-        self._results = Console(highlight=False, soft_wrap=True, emoji=False)
+        self.stream = sys.stdout
+        """Standard output, which this class alone writes to while a command runs."""
+        self._results = Console(file=self.stream, highlight=False, soft_wrap=True, emoji=False)
         if not self._results.is_terminal:
             self._results.width = PIPED_WIDTH
 
@@ -129,7 +132,7 @@ class Output:
         for cell in (cell for row in body for cell in row):
             self._notice(cell)
         if len(body) > MOST_DRAWN:
-            sys.stdout.write("\n".join(_plain_table(printable(title), [printable(name) for name in header], body)))
+            self.stream.write("\n".join(_plain_table(printable(title), [printable(name) for name in header], body)))
             return
         shown = escape(printable(title))
         table = Table(title=shown, title_justify="left", header_style="bold", box=None, pad_edge=False)
@@ -145,7 +148,7 @@ class Output:
         from app.operations.formatting import document  # numpy, which --help can do without
 
         if self.as_json:
-            sys.stdout.write(json.dumps(document(value), allow_nan=False) + "\n")
+            self.stream.write(json.dumps(document(value), allow_nan=False) + "\n")
 
 
 def run_operation(
@@ -204,7 +207,8 @@ def run_command(as_json: bool, act: Callable[[Output], None]) -> None:
 
 def _act(output: Output, act: Callable[[Output], None]) -> None:
     try:
-        act(output)
+        with redirect_stdout(sys.stderr):  # a strategy may print, and standard output is one document or one table
+            act(output)
     except typer.Exit:
         output.tell_settings()
         raise
@@ -215,7 +219,7 @@ def _refuse(output: Output, code: str, what: str, where: str, remedy: str) -> No
     LOG.error("%s: %s: %s", code, where, what)
     if output.as_json:
         error = {"code": code, "what": what, "where": where, "remedy": remedy}
-        sys.stdout.write(json.dumps({"error": error}) + "\n")
+        output.stream.write(json.dumps({"error": error}) + "\n")
     text = f"{where}: {what}" if where else what
     output.say(f"error: {text}" + (f"\n  what to do: {remedy}" if remedy else ""))
     output.tell_settings(with_messages=True)

@@ -23,6 +23,7 @@ from conf.environment import own_or_shipped
 
 APPS = {
     "lab": "Strategy lab: parameters, fills, equity, findings",
+    "documents": "Strategy documents: write, check, save",
     "monitor": "Monitor: positions, approvals, orders",
     "quality": "Quality of bars: scores, findings, days, bars set aside",
 }
@@ -30,6 +31,7 @@ PATIENCE = 5.0
 """Seconds that open pages and their threads are given when the server is to end."""
 _HEAD = """<style>[data-testid=notebook-actions-dropdown], div.fixed:has(> div.absolute.bg-background),
 .js-plotly-plot .modebar {display: none !important}
+body:has(h1#strategy-documents) textarea {font-family: ui-monospace, monospace; font-size: .8rem; white-space: pre}
 body:has(h1#monitor) :is(.marimo-output-stale, .marimo-output-loading) {
   opacity: 1 !important; filter: none !important}
 @media (max-width: 640px) {
@@ -40,7 +42,7 @@ body:has(h1#monitor) :is(.marimo-output-stale, .marimo-output-loading) {
   body:has(h1#monitor, h1#quality-of-bars) div[style*="min-height: 318px"] {min-height: 0 !important}
 }</style>"""
 """Style of the served apps: marimo's tools for authors are hidden; the monitor's safety state is never dimmed while it
-refreshes; on a phone everything of monitor and quality page stands in one column."""
+refreshes; on a phone monitor and quality page stand in one column; documents are written in a font of one width."""
 _INDEX = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Tradewright</title><style>body{{font:16px/1.6 system-ui;margin:10vh auto;max-width:36rem;padding:0 1rem}}
 a{{display:block;padding:.8rem 1rem;margin:.6rem 0;border:1px solid #8884;border-radius:.5rem;text-decoration:none}}

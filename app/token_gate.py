@@ -20,7 +20,9 @@ from app.tokens import VISITOR, Token, Visitor
 from app.tokens import Scope as Right
 
 QUERY = "access_token"
-OPEN_PATHS = frozenset({"/health/live", *(f"/{app}/manifest.json" for app in ("lab", "monitor", "quality"))})
+OPEN_PATHS = frozenset(
+    {"/health/live", *(f"/{app}/manifest.json" for app in ("lab", "documents", "monitor", "quality"))}
+)
 """Paths without anything of the user's: a browser asks for a manifest without its cookies."""
 REFUSAL = "A token is needed: open the address that the command printed; it holds the token."
 SESSION_SECONDS = 12 * 3600

@@ -8,9 +8,11 @@ from typing import Any
 import dagster as dg
 import numpy as np
 
+from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from tradewright.evaluation.line_picture import line_markdown
 from tradewright.model.bars import Floats
+from tradewright.model.errors import ConfigError
 
 Fact = str | int | float | dg.MetadataValue[Any]
 Facts = dict[str, Fact]
@@ -38,6 +40,25 @@ def described(
         "config_hash": settings.config_hash,
     }
     return {SUMMARY: summary, **shown, **facts, **identity}
+
+
+def refusal_facts(error: ConfigError) -> Facts:
+    """What is wrong with a configuration: as text, and as values with code, place and hint of each problem."""
+    problems = error.problems if isinstance(error, ConfigProblems) else ()
+    rows: list[dict[str, str | int]] = [
+        {
+            "code": each.code or error.code,
+            "file": each.file,
+            "line": each.line,
+            "column": each.column,
+            "key": each.key,
+            "rule": each.rule,
+            "hint": each.hint or each.nearest,
+        }
+        for each in problems
+    ]
+    rows = rows or [{"code": error.code, "key": error.where, "rule": error.what, "hint": error.remedy}]
+    return {"problems": dg.MetadataValue.md(f"```\n{error}\n```"), "errors": dg.MetadataValue.json(rows)}
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:

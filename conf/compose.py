@@ -15,7 +15,7 @@ from conf.composition import (
     option_problem,
     with_option,
 )
-from conf.defaults import absent_defaults, chosen_options, stand_ins
+from conf.defaults import absent_defaults, chosen_options, defaults_problems, stand_ins
 from conf.documents import document_problems
 from conf.environment import ROOT, conf_folder, display_path, groups, odd_files, options, unread_files, yaml_files
 from conf.overrides import compose_accepted, parse, refused, with_mode_of_environment, without_strategy
@@ -29,7 +29,8 @@ from conf.validate import validate
 from conf.yaml_reader import holds, lint_yaml, load
 
 _ODD = "is no plain file, and nothing reads it; remove it, or correct what it links to"
-_UNREAD = "ends with .yml, and only files that end with .yaml are read; rename or remove it"
+_UNREAD = "ends with {}, and only files that end with .yaml are read; rename or remove it"
+_NO_GROUP = "lies in no group, and nothing reads it; move it into the folder of its group, or remove it"
 
 
 def compose(overrides: Sequence[str] = (), folder: Path | None = None, *, swept: bool = False) -> Settings:
@@ -85,7 +86,7 @@ def compose_strategies(
     with files_in_place(folder):
         base = None if changes_strategies else _base_without_strategy(overrides, folder)
         wanted = options("strategy", folder) if names is None else names
-        with found_once():
+        with found_once(folder):
             return {name: _settings_of(name, base, overrides, folder) for name in wanted}
 
 
@@ -122,36 +123,50 @@ def check(overrides: Sequence[str] = (), folder: Path | None = None) -> list[Pro
     Raises:
         ConfigError: when there is no folder of YAML files.
     """
+    return checked(overrides, folder)[1]
+
+
+def checked(overrides: Sequence[str] = (), folder: Path | None = None) -> tuple[Settings | None, list[Problem]]:
+    """The settings in force, None where they are wrong, and every problem that :func:`check` finds.
+
+    Raises:
+        ConfigError: when there is no folder of YAML files.
+    """
     folder = folder or conf_folder()
     try:
         with files_in_place(folder):
             return _check(overrides, folder)
     except ConfigProblems as error:
-        return list(error.problems)
+        return None, list(error.problems)
 
 
-def _check(overrides: Sequence[str], folder: Path) -> list[Problem]:
+def _check(overrides: Sequence[str], folder: Path) -> tuple[Settings | None, list[Problem]]:
     trapped = {path: found for path in yaml_files(folder) if (found := _traps([path], folder))}
     traps = [problem for found in trapped.values() for problem in found]
-    traps += [Problem(display_path(path, folder), 0, "", "", _UNREAD) for path in unread_files(folder)]
+    traps += [
+        Problem(display_path(path, folder), 0, "", "", _UNREAD.format(path.suffix)) for path in unread_files(folder)
+    ]
+    alone = [path for path in yaml_files(folder) if path.parent == folder and path.stem != ROOT]
+    traps += [Problem(display_path(path, folder), 0, "", "", _NO_GROUP) for path in alone]
     traps += [Problem(display_path(path, folder), 0, "", "", _ODD) for path in odd_files(folder)]
     if not trapped.keys().isdisjoint(_files_of_no_strategy(folder)):
-        return traps
+        return None, traps
     if folder / "strategy" / f"{_chosen_strategy(overrides, folder)}.yaml" in trapped:
-        return traps
-    with found_once():
-        problems = [*traps, *_problems_of_linted(overrides, folder, trapped)]
-    return list(dict.fromkeys(problems))
+        return None, traps
+    with found_once(folder):
+        settings, problems = _examine_linted(overrides, folder, tables=TABLE_GROUPS)
+        problems = [*traps, *problems, *_problems_of_options(folder, trapped)]
+    return settings, list(dict.fromkeys(problems))
 
 
-def _problems_of_linted(overrides: Sequence[str], folder: Path, trapped: Collection[Path]) -> list[Problem]:
-    """The problems of the composition in force, then of each option of each group, save those of files with traps."""
-    _, problems = _examine_linted(overrides, folder, tables=TABLE_GROUPS)
+def _problems_of_options(folder: Path, trapped: Collection[Path]) -> list[Problem]:
+    """The problems of each option of each group, save those of files with traps."""
+    problems = list[Problem]()
     with LOCK, hydra(folder):
         try:
             base = composed(stand_ins(absent := absent_defaults(folder, {}), folder), folder)
         except COMPOSITION_ERRORS as error:
-            return [*problems, *(absent or [option_problem(folder, "", ROOT, error)])]
+            return absent or [option_problem(folder, "", ROOT, error)]
         for group in groups(folder):
             for option in options(group, folder):
                 if folder / group / f"{option}.yaml" not in trapped:
@@ -173,7 +188,11 @@ def _traps(paths: Iterable[Path], folder: Path) -> list[Problem]:
 
 def _file_problems(path: Path, shown: str) -> list[Problem]:
     """The traps of a file, and all that is wrong with a strategy that is a document or with a scenario."""
-    return lint_yaml(path, shown) or document_problems(path, shown) or scenario_problems(path, shown)
+    if traps := lint_yaml(path, shown):
+        return traps
+    if len(Path(shown).parts) == 2 and path.stem == ROOT:
+        return defaults_problems(path, shown)
+    return document_problems(path, shown) or scenario_problems(path, shown)
 
 
 def _files_of_no_strategy(folder: Path) -> list[Path]:

@@ -199,6 +199,8 @@ class Composed(NamedTuple):
                     yield chosen, key_in_document(key[depth:])
                 if chosen.is_file() and holds(chosen, ("defaults",)):
                     yield from ((path, key[depth:]) for path in sorted(folder.glob("*.yaml")) if path != chosen)
+        if key[0] == "feeds" and len(key) > 1:  # of an instrument: a file beside the chosen one
+            yield self.folder / "feed" / f"{key[1]}.yaml", key[2:]
         yield self.folder / f"{ROOT}.yaml", key
 
 

@@ -31,6 +31,28 @@ def absent_defaults(folder: Path, chosen: Mapping[str, str]) -> list[Problem]:
     return list(_absent(folder, folder / f"{ROOT}.yaml", "", chosen, set()))
 
 
+def defaults_problems(path: Path, shown: str) -> list[Problem]:
+    """What is wrong with the defaults list of the root file as such: it is not there, or names a group twice.
+
+    Args:
+        path: a file that has been linted.
+        shown: its name in messages.
+    """
+    entries = _entries(path)
+    if not entries:
+        rule = "is missing: the list of the groups, each with one of its files, as in `- risk: default`"
+        return [Problem(shown, locate(path, ("defaults",)), "defaults", "", rule)]
+    problems, seen = list[Problem](), set[str]()
+    for index, entry in enumerate(entries):
+        for name in entry if isinstance(entry, dict) else [entry]:
+            group = str(name).removeprefix("optional ").removeprefix("/").strip()
+            if group in seen and isinstance(name, str):
+                line = locate(path, ("defaults", str(index)))
+                problems.append(Problem(shown, line, f"defaults.{group}", "", "is given twice; keep one"))
+            seen.add(group)
+    return problems
+
+
 def stand_ins(absent: Sequence[Problem], folder: Path) -> list[Override]:
     """Overrides under which the rest of the configuration composes: no strategy, the first option of other groups."""
     wanted = (problem.key.replace(".", "/") for problem in absent)

@@ -87,4 +87,4 @@ def as_problem(problem: DocumentProblem, shown: str) -> Problem:
     """A problem of a document as one of the configuration; both read alike."""
     place, told = problem.loc, "; ".join(hint.text for hint in problem.hints)
     rule = problem.message + (f" ({told})" if told else "")
-    return Problem(shown, place.line, place.path, "", rule, column=place.column, code=problem.code)
+    return Problem(shown, place.line, place.path, "", rule, column=place.column, code=problem.code, hint=told)

@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from dotenv import dotenv_values
-
+from conf.env_file import demand_sound, values_of
 from conf.secret_files import SUFFIX, read_secret
 from tradewright.model.errors import ConfigError
 
@@ -195,7 +194,7 @@ def load_environment() -> None:
     which the file itself was found.
     """
     file, before = _env_file(), {name for name, value in os.environ.items() if value}
-    for name, value in dotenv_values(file).items() if file else ():
+    for name, value in values_of(file).items() if file else ():
         other = name.removesuffix(SUFFIX) if name.endswith(SUFFIX) else name + SUFFIX
         said_otherwise = other in before and _is_secret(min(name, other, key=len))
         if value and name != PROJECT_VARIABLE and not said_otherwise:
@@ -243,12 +242,15 @@ def environment_overrides() -> tuple[str, ...]:
     """The overrides of ``TRADEWRIGHT_OVERRIDES``, separated by spaces, which every program applies first.
 
     Raises:
-        ConfigError: where a quote is opened and not closed, or ``TRADEWRIGHT_ENV_FILE`` names nothing that is there.
+        ConfigError: where a quote is opened and not closed, ``TRADEWRIGHT_ENV_FILE`` names nothing that is there, or a
+            line of ``.env`` would be passed over.
     """
     named = os.environ.get(ENV_FILE)
     if named and not Path(named).exists():
         remedy = "correct the path, or unset the variable: then .env of the project's folder is read"
         raise ConfigError(f"there is no file {named!r}", where=f"{ENV_FILE} in the environment", remedy=remedy)
+    if file := _env_file():
+        demand_sound(file)
     load_environment()
     text = os.environ.get(OVERRIDES, "")
     try:
@@ -263,7 +265,7 @@ def place_of_variable(name: str) -> str:
     """Where a variable of the environment was set: ``MODE in .env:3``, or ``MODE in the environment``."""
     path = _env_file()
     with suppress(OSError, UnicodeDecodeError):
-        if path is not None and path.is_file() and dotenv_values(path).get(name) == os.environ.get(name):
+        if path is not None and path.is_file() and values_of(path).get(name) == os.environ.get(name):
             lines = path.read_text(encoding="utf-8").splitlines()
             written = [row for row, line in enumerate(lines, 1) if re.match(rf"\s*(export\s+)?{name}\s*=", line)]
             return f"{name} in {path.name}:{written[-1]}" if written else f"{name} in {path.name}"
@@ -318,8 +320,9 @@ def yaml_files(folder: Path) -> list[Path]:
 
 
 def unread_files(folder: Path) -> list[Path]:
-    """The files of a conf folder that end with ``.yml``, which nothing reads, sorted; hidden ones are none."""
-    return sorted(_files_below(folder, ".yml"))
+    """The files of a conf folder that end with ``.yml`` or ``.YAML``, which nothing reads, sorted; no hidden ones."""
+    found = (path for path in _files_below(folder, "") if path.suffix != ".yaml")
+    return sorted(path for path in found if path.suffix.lower() in (".yml", ".yaml"))
 
 
 def odd_files(folder: Path) -> list[Path]:

@@ -27,7 +27,10 @@ def explained(errors: Sequence[ErrorDetails], tree: object, schema: object) -> I
     """
     typos = {tuple(map(str, error["loc"][:-1])): str(error["loc"][-1]) for error in errors if _is_extra(error)}
     told = set()
+    wrong = {tuple(map(str, error["loc"])) for error in errors}
     for error in without_moments_of_days(errors):
+        if _follows(error, wrong):
+            continue
         location = tuple(str(part) for part in error["loc"] if part != "[key]")
         if error["type"] == "missing" and _is_similar(typos.get(location[:-1], ""), location[-1]):
             continue
@@ -37,6 +40,14 @@ def explained(errors: Sequence[ErrorDetails], tree: object, schema: object) -> I
         if (found.key, found.rule) not in told:  # every kind that a value may have is an error of its own
             told.add((found.key, found.rule))
             yield found
+
+
+def _follows(error: ErrorDetails, wrong: set[Key]) -> bool:
+    """Whether an error is told by another: a list is too short of right values, a symbol repeats the key of its row."""
+    location = tuple(map(str, error["loc"]))
+    if error["type"] == "too_short":
+        return any(each[: len(location)] == location and len(each) > len(location) for each in wrong)
+    return location[-1:] == ("symbol",) and (*location[:-1], "[key]") in wrong
 
 
 def _as_extra(_error: ErrorDetails, key: Key, schema: object) -> RuleViolation:

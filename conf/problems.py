@@ -28,6 +28,7 @@ class Problem:
         nearest: the right name that comes nearest to a wrong one; empty when none does.
         column: 1-based; 0 where there is none.
         code: of a problem of a strategy document, as ``tradewright dsl check`` tells it; empty for any other.
+        hint: what to do about that, which ``rule`` says too.
     """
 
     file: str
@@ -38,6 +39,7 @@ class Problem:
     nearest: str = ""
     column: int = 0
     code: str = ""
+    hint: str = ""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file

@@ -84,6 +84,8 @@ def broken_rules(settings: Settings, alone: str = "", *, swept: bool = False) ->
     """
     yield from _left_to_defaults(settings)
     yield from _order_of_times(settings)
+    yield from _named_twice(settings)
+    yield from _longer_base(settings)
     if not swept:
         yield from _strategy_as_a_whole(settings)
     yield from grid_errors(settings)
@@ -107,6 +109,27 @@ def _left_to_defaults(settings: Settings) -> Iterator[RuleViolation]:
         for name in type(limits).model_fields:
             if name not in limits.model_fields_set:
                 yield RuleViolation((group, name), None, "is missing")
+
+
+def _named_twice(settings: Settings) -> Iterator[RuleViolation]:
+    """Instruments that stand twice in a list; a slip of the second name would leave another one out."""
+    lists = {
+        ("universe", "instruments"): settings.universe.instruments,
+        ("strategy", "instruments"): settings.strategy.instruments or (),
+        ("backtest", "instruments"): settings.backtest.instruments or (),
+        ("policy", "restricted"): settings.policy.restricted,
+    }
+    for key, names in lists.items():
+        for name in dict.fromkeys(name for index, name in enumerate(names) if name in list(names)[:index]):
+            yield RuleViolation(key, name, "is given twice; keep one")
+
+
+def _longer_base(settings: Settings) -> Iterator[RuleViolation]:
+    """Bars are made of shorter ones alone."""
+    universe = settings.universe
+    if universe.base_timeframe.seconds > universe.timeframe.seconds:
+        rule = f"must not be longer than universe.timeframe, {universe.timeframe}, whose bars are made of these"
+        yield RuleViolation(("universe", "base_timeframe"), str(universe.base_timeframe), rule)
 
 
 def _ledger_url(settings: Settings) -> Iterator[RuleViolation]:

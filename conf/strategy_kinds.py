@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from pathlib import Path
 
 from conf.documents import load_option
 from conf.environment import conf_folder, documents_folder, options, own_strategies
@@ -19,13 +20,22 @@ _found: ContextVar[Discovery | None] = ContextVar("found", default=None)
 
 def kinds() -> Discovery:
     """All strategies found; a Python file that is written later is found by the next process."""
-    return _found.get() or with_documents(found_in(own_strategies()), documents_folder())
+    return _found.get() or _kinds(documents_folder())
+
+
+def _kinds(documents: Path | None) -> Discovery:
+    return with_documents(found_in(own_strategies()), documents)
 
 
 @contextmanager
-def found_once() -> Iterator[None]:
-    """Look for strategies once for all that is done inside: hundreds of options are validated against the same ones."""
-    token = _found.set(kinds())
+def found_once(folder: Path) -> Iterator[None]:
+    """Look for strategies once for all that is done inside: hundreds of options are validated against the same ones.
+
+    Args:
+        folder: of the YAML files that are looked at, which may be a copy; their documents are strategies too.
+    """
+    documents = folder / "strategy"
+    token = _found.set(_kinds(documents if documents.is_dir() else None))
     try:
         yield
     finally:

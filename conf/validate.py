@@ -11,6 +11,7 @@ from pydantic import SecretStr, ValidationError
 
 from conf.composition import NO_STRATEGY, Composed
 from conf.explanations import explained, fields_of, models_of
+from conf.own_feeds import OWN, own_feeds
 from conf.problems import Problem, RuleViolation, format_value
 from conf.rules import STRATEGY_KEYS, broken_rules, parameter_errors, sealed_stage, strategy_name
 from conf.schema.settings import Settings
@@ -46,7 +47,7 @@ def validate(
     try:
         settings = Settings.model_validate_json(text, strict=True)
     except ValidationError as error:
-        found = explained(error.errors(include_url=False), tree, Settings)
+        found = explained(error.errors(include_url=False), {**tree, OWN: shaped.get(OWN)}, Settings)
         return None, problems + [_problem(composed, row) for row in found]
     settings = settings.with_market_hours()
     problems += [_problem(composed, row) for row in broken_rules(settings, alone, swept=swept)]
@@ -60,6 +61,9 @@ def _shaped(composed: Composed) -> tuple[dict[str, Any], list[RuleViolation]]:
     if isinstance(rows := tree.get("instruments"), dict):
         tree["instruments"], found = _with_symbols(rows)
         wrong += found
+        feeds, found = own_feeds(composed, rows)
+        wrong += found
+        tree |= {OWN: feeds} if feeds else {}
     if isinstance(strategy := tree.get("strategy"), dict):
         option = composed.choices.get("strategy", "")
         tree["strategy"], found = _with_parameters({"name": option, **strategy} if option else strategy)

@@ -18,7 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from conf.problems import Problem
-from tradewright.model.plain_yaml import PLAIN, TAG, AliasRefused, plain_values, plain_yaml, too_deep, yaml_fault
+from tradewright.model.plain_yaml import PLAIN, TAG, AliasRefused, plain_root, plain_values, too_deep, yaml_fault
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 12
@@ -43,8 +43,7 @@ def _root(text: str) -> Node | None:
     if (nested := too_deep(text, MAX_DEPTH)) is not None:
         mark = StringMark(None, nested, text.count("\n", 0, nested), 0, None, 0)
         raise MaxDepthExceededError(f"brackets within {MAX_DEPTH} brackets", problem_mark=mark)
-    root: Node | None = plain_yaml(MAX_DEPTH).compose(text)
-    return root
+    return plain_root(text, MAX_DEPTH)
 
 
 def load(path: Path) -> dict[str, Any]:

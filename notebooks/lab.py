@@ -317,13 +317,8 @@ def _(keep, kept, lab_packages, pass_on, shelf):
 
 @app.cell
 def _(shelf):
-    versions = mo.ui.table(
-        list(shelf.versions),
-        selection="multi",
-        show_data_types=False,
-        show_search=False,
-        show_download=False,
-    )
+    _bare = {"show_data_types": False, "show_search": False, "show_download": False}
+    versions = mo.ui.table(list(shelf.versions), selection="multi", **_bare)
     return (versions,)
 
 
@@ -372,11 +367,8 @@ def _(get_checked, html_pieces, lab_packages, monitor_view):
     _kind = "success" if checked.holds else "danger"
     _parts = [mo.callout(checked.text, kind=_kind).style(lab_packages.WITHIN)] if checked.text else []
     _parts += [mo.md("**What differs, and why**"), _table] if _differs else []
-    _parts += (
-        [mo.accordion({"What the package says of itself": mo.Html(html_pieces.pairs(checked.says))})]
-        if checked.says
-        else []
-    )
+    _says = mo.accordion({"What the package says of itself": mo.Html(html_pieces.pairs(checked.says))})
+    _parts += [_says] if checked.says else []
     mo.vstack(_parts)
     return (checked,)
 

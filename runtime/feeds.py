@@ -21,18 +21,24 @@ from tradewright.scenarios.scenario import Scenario
 from tradewright.store.artefacts import Artefacts
 
 
-def feed(house: Container) -> Feed | None:
+def feed(house: Container, symbol: str = "") -> Feed | None:
     """Where bars come from; None for ``feed=files``, whose bars are imported by hand.
+
+    Args:
+        symbol: of an instrument, which may have a feed of its own; the feed in force where there is none.
 
     Raises:
         ConfigError: for a feed beyond this machine while remote providers are disabled, a key that is not set, a broker
             that is not the one in force, and libraries that are not installed.
     """
-    chosen = house.settings.feed
+    return _made(house, house.settings.feed_of(symbol))
+
+
+def _made(house: Container, chosen: FeedSettings) -> Feed | None:
     if chosen.kind in LOCAL:
         return LOCAL[chosen.kind](house)
     _admit_remote(chosen)
-    return vendors()[chosen.kind].feed(chosen, house.clock) if chosen.kind in vendors() else _of_broker(house)
+    return vendors()[chosen.kind].feed(chosen, house.clock) if chosen.kind in vendors() else _of_broker(house, chosen)
 
 
 def live_feed(house: Container) -> LiveFeed:
@@ -52,7 +58,7 @@ def live_feed(house: Container) -> LiveFeed:
     _admit_remote(chosen)
     if chosen.kind in vendors():
         return vendors()[chosen.kind].live(chosen, house.clock)
-    _demand_broker(house)
+    _demand_broker(house, chosen)
     return house.broker_plugin.live(house.settings.broker, house.surroundings)
 
 
@@ -65,13 +71,36 @@ def _admit_remote(chosen: FeedSettings) -> None:
         )
 
 
-def remembering(house: Container) -> Feed:
+def remembering(house: Container, symbol: str = "") -> Feed:
     """The feed for a long history: answers about closed history of sources beyond this machine are kept on disk.
+
+    Args:
+        symbol: as for :func:`feed`.
 
     Raises:
         ConfigError: as :func:`feed`, and for ``feed=files``, which asks nobody.
     """
-    source = feed(house)
+    return _remembering(house, house.settings.feed_of(symbol), symbol)
+
+
+def remembering_each(house: Container, symbols: Iterable[str]) -> dict[str, Feed]:
+    """:func:`remembering` for several instruments; those of one feed share it, and so its pace.
+
+    Raises:
+        ConfigError: as :func:`remembering`, before any of them is asked.
+    """
+    chosen = {symbol: house.settings.feed_of(symbol) for symbol in symbols}
+    made: list[tuple[FeedSettings, Feed]] = []
+    found: dict[str, Feed] = {}
+    for symbol, settings in chosen.items():
+        known = next((source for each, source in made if each == settings), None)
+        found[symbol] = known or _remembering(house, settings, symbol)
+        made += [] if known else [(settings, found[symbol])]
+    return found
+
+
+def _remembering(house: Container, chosen: FeedSettings, symbol: str) -> Feed:
+    source = _made(house, chosen)
     if source is None:
         asking = [
             *LOCAL.keys() - {"files"},
@@ -79,10 +108,11 @@ def remembering(house: Container) -> Feed:
             *vendors(),
         ]
         remedy = f"say feed=KIND with one of {', '.join(asking)}; files are brought by tradewright import"
-        raise ConfigError("feed=files has no source that can be asked", where="feed.kind", remedy=remedy)
+        where = "feed.kind" if chosen is house.settings.feed else f"instruments.{symbol}.feed"
+        raise ConfigError("feed=files has no source that can be asked", where=where, remedy=remedy)
     if isinstance(source, Scenario):
         return source
-    kept, terms = Artefacts(house.cache_folder / "feeds"), house.settings.feed.model_dump(mode="json")
+    kept, terms = Artefacts(house.cache_folder / "feeds"), chosen.model_dump(mode="json")
     return CachedFeed(source, kept, {name: terms[name] for name in terms.keys() - _NO_TERMS}, house.clock)
 
 
@@ -91,9 +121,9 @@ _NO_TERMS = {"remote_providers", "requests_per_minute", "first_bars", "look_back
 """Settings that change how a source is asked, and nothing of its answers; secrets are masked."""
 
 
-def look_back_bars(settings: Settings) -> int:
+def look_back_bars(settings: Settings, symbol: str) -> int:
     """How many stored bars a refresh asks for again; none of a scenario, which corrects nothing, and of files."""
-    feed = settings.feed
+    feed = settings.feed_of(symbol)
     return feed.look_back_bars if isinstance(feed, BrokerFeedSettings | VendorSettings) else 0
 
 
@@ -164,13 +194,13 @@ LOCAL: dict[str, Callable[[Container], Feed | None]] = {"scenario": _scenario, "
 """The feeds that need nothing outside this machine; every other kind is a broker's or a vendor's."""
 
 
-def _of_broker(house: Container) -> Feed:
-    _demand_broker(house)
+def _of_broker(house: Container, chosen: FeedSettings) -> Feed:
+    _demand_broker(house, chosen)
     return house.broker_plugin.feed(house.settings.broker, house.surroundings)
 
 
-def _demand_broker(house: Container) -> None:
-    chosen, broker = house.settings.feed, house.settings.broker
+def _demand_broker(house: Container, chosen: FeedSettings) -> None:
+    broker = house.settings.broker
     if broker.kind != chosen.kind:
         modes = " or ".join(f"mode={mode}" for mode in sorted(plugins()[chosen.kind].modes))
         remedy = f"say {modes} broker={chosen.kind}"

@@ -97,7 +97,7 @@ def _bars_due(
 ) -> str:
     settings, now, market = house.settings, house.clock.now(), calendar_of(house.instrument(symbol))
     stored, done = newest_known(house, symbol, timeframes), read_progress(house.progress, _refresh_of(symbol))
-    if reason := refresh_reason(market, stored, done, now, pace(settings), has_feed=_has_feed(settings)):
+    if reason := refresh_reason(market, stored, done, now, pace(settings), has_feed=_has_feed(settings, symbol)):
         return reason
     if accepted := newly_accepted(symbol, results):
         return f"a person accepted {', '.join(accepted)}"
@@ -160,7 +160,7 @@ def begin_refresh(house: Container, symbol: str, timeframes: Iterable[Timeframe]
     """
     _begun(house, _refresh_of(symbol), {})
     market, stored = calendar_of(house.instrument(symbol)), newest_known(house, symbol, timeframes)
-    newest = newest_bars(market, stored, house.clock.now(), has_feed=_has_feed(house.settings))
+    newest = newest_bars(market, stored, house.clock.now(), has_feed=_has_feed(house.settings, symbol))
     return _begun(house, _refresh_of(symbol), {str(each): start for each, start in newest.items()})
 
 
@@ -178,7 +178,7 @@ def newest_known(house: Container, symbol: str, timeframes: Iterable[Timeframe])
     Raises:
         StoreError: when the store is damaged.
     """
-    deciding = () if _has_feed(house.settings) else (house.settings.universe.timeframe, *timeframes)
+    deciding = () if _has_feed(house.settings, symbol) else (house.settings.universe.timeframe, *timeframes)
     covered = {
         each: (house.bars if each in deciding else house.bar_store).coverage(symbol, each)
         for each in dict.fromkeys((*stored_timeframes(house.settings), *timeframes))
@@ -381,8 +381,8 @@ def _begun(house: Container, stage: Key, bars: Mapping[str, int], identity: str 
     return progress
 
 
-def _has_feed(settings: Settings) -> bool:
-    return settings.feed.kind != "files"
+def _has_feed(settings: Settings, symbol: str) -> bool:
+    return settings.feed_of(symbol).kind != "files"
 
 
 def _refresh_of(symbol: str) -> Key:

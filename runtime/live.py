@@ -19,7 +19,7 @@ from tradewright.live.intake import Intake
 from tradewright.live.stream import Limits, Stream, Told
 from tradewright.live.tick_store import InMemoryTickStore
 from tradewright.model.clock import Clock
-from tradewright.model.errors import DataError, StoreError
+from tradewright.model.errors import ConfigError, DataError, StoreError
 from tradewright.model.ports import Feed
 from tradewright.research.bars import refresh
 
@@ -38,7 +38,7 @@ def stream(house: Container, symbols: Sequence[str], limits: Limits, tell: Tell)
         StoreError: when the store is damaged, locked or full.
     """
     settings, chosen = house.settings, house.settings.feed
-    named = tuple(dict.fromkeys(symbols)) or settings.universe.instruments
+    named = _streamed(settings, tuple(dict.fromkeys(symbols)), tell)
     instruments = {symbol: house.instrument(symbol) for symbol in named}
     source, history = live_feed(house), feed(house)
     if history is None or not isinstance(chosen, StreamSettings | BrokerFeedSettings):  # a feed that streams has both
@@ -58,6 +58,24 @@ def stream(house: Container, symbols: Sequence[str], limits: Limits, tell: Tell)
         changed=partial(renewed, settings, house.clock, history, tell),
     )
     return asyncio.run(made.run())
+
+
+def _streamed(settings: Settings, named: Sequence[str], tell: Tell) -> tuple[str, ...]:
+    """The instruments of a stream, which has one feed; those of the universe with another one are left to its stream.
+
+    Raises:
+        ConfigError: for a named one with another feed, and where none is left.
+    """
+    chosen = named or settings.universe.instruments
+    others = {symbol: own for symbol in chosen if (own := settings.feed_of(symbol)).kind != settings.feed.kind}
+    text = ", ".join(f"{symbol} from {own.kind}" for symbol, own in others.items())
+    kept = tuple(symbol for symbol in chosen if symbol not in others)
+    if others and (named or not kept):
+        remedy = f"say tradewright stream {next(iter(others))} feed={next(iter(others.values())).kind}"
+        raise ConfigError(f"feed={settings.feed.kind} does not stream {text}", where="instruments", remedy=remedy)
+    if others:
+        tell(f"left out, since their rows name another feed: {text}")
+    return kept
 
 
 def renewed(settings: Settings, clock: Clock, history: Feed, tell: Tell, symbols: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -22,8 +22,12 @@ from runtime.container import Container
 from runtime.currencies import fee_conversion_of, refuse_other_currencies
 from runtime.exchange_rates import fee_rates
 from runtime.feeds import timeframes_judged
+from runtime.shared_account import account_of_weights
 from runtime.signal_series import deciding_timeframes, signal_series
 from runtime.trading import account_actor, holder, not_well, snapshot_builder, system_user
+from strategies.base import BaseAllocation
+from tradewright.backtest.panel.target_weights import traded_terms
+from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar_of
 from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.deciding import Decider
@@ -34,13 +38,17 @@ from tradewright.indicators.features import feature_snapshot, feature_table
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import Broker
 from tradewright.model.clock import Clock, ManualClock
-from tradewright.model.decision import Decision
 from tradewright.model.errors import DataError
 from tradewright.model.signal import SignalCandidate
-from tradewright.oversight.parity import Parity, compare
-from tradewright.oversight.past import InstrumentPast, PastSignals, schedule
-from tradewright.oversight.rehearsal import RehearsalLog, ReplayBar, rehearse
+from tradewright.oversight.holdings_parity import compare_holdings
+from tradewright.oversight.parity import Parity, ParityFill, compare
+from tradewright.oversight.past import InstrumentPast, PastSignals
+from tradewright.oversight.past_bars import PastBars, schedule
+from tradewright.oversight.past_weights import PastWeights
+from tradewright.oversight.rehearsal import Decided, RehearsalLog, ReplayBar, rehearse
 from tradewright.quality.evidence import QualityEvidence
+from tradewright.research.bars import InstrumentBars
+from tradewright.research.weight_signals import WeightSignals, replayed
 from tradewright.store.replay import ReplayBars
 from tradewright.store.series import Series
 
@@ -109,7 +117,7 @@ def run_rehearsal(
     settings, clock = house.settings, ManualClock(_BEGINNING)
     made = settings.universe.timeframe, signals.signal_selection(house).timeframe, *deciding_timeframes(settings)
     store = ReplayBars(house.root, clock, _closes(settings), house.trading_day, house.bars, made)
-    pasts = _pasts(house, store)
+    pasts = _past_bars(house, store)
     bars = schedule(pasts, first, last, WARM_UP)
     if not bars:
         raise DataError(
@@ -121,49 +129,81 @@ def run_rehearsal(
     account = str(settings.broker.account)
     traded = [past.item.instrument for past in pasts.values()]
     around = house.surroundings
+    began, ended = _ends(bars)
+    subject = _subject(house, pasts, began, float(around.cash))
     account_book = AccountBook(account=account, cash=around.cash, currency=around.currency)
     charged = fee_rates(house, signals.signal_selection(house).timeframe)
     venue = ReplayVenue(traded, account_book, clock, around.costs, settings.base.seed, charged)
     storage = settings.storage.model_copy(update={"root": str(folder), "ledger_url": None})
     with ReplayContainer(settings.model_copy(update={"storage": storage}), clock, store, venue) as replayed:
         desk = _Desk(replayed, account, _evidence(house, pasts))
-        log = asyncio.run(_rehearse(desk, bars, clock, venue, PastSignals(pasts), progress))
-        rows = [bar for row in bars.values() for bar in row]
-        began, ended = min(bar.start for bar in rows), max(bar.start for bar in rows)
-        theirs = [fill for past in pasts.values() for fill in past.backtest_fills(began, ended)]
+        log = asyncio.run(_rehearse(desk, bars, clock, venue, subject, progress))
         ours = [pasts[row.instrument].rehearsed_fill(row) for row in replayed.ledger.executions.all()]
         orders = sum(attempt.sending_at is not None for attempt in replayed.ledger.attempts.all())
-        trailed = {symbol for symbol, past in pasts.items() if past.trails(began)}
-        parity = compare(theirs, ours, log.refusals, began, trailed)
-        return Rehearsal(began, ended, log, parity, orders, desk.problems())
+        return Rehearsal(began, ended, log, _parity(subject, ours, log, began, ended), orders, desk.problems())
 
 
-def _pasts(house: Container, store: ReplayBars) -> dict[str, InstrumentPast]:
-    """The past of every instrument that the strategy trades."""
-    settings, chosen = house.settings, signals.signal_selection(house)
+def _ends(bars: Mapping[datetime, Sequence[ReplayBar]]) -> tuple[datetime, datetime]:
+    """The starts of the first and the last bar."""
+    starts = [bar.start for row in bars.values() for bar in row]
+    return min(starts), max(starts)
+
+
+def _past_bars(house: Container, store: ReplayBars) -> dict[str, PastBars]:
+    """The bars of every instrument that the strategy trades."""
+    chosen = signals.signal_selection(house)
     refuse_other_currencies(house, chosen.instruments, "a rehearsal")
-    tables, declared = research.tables(house, chosen), signals.declared(settings)
-    identity = signals.identity_in_force(house)
     return {
-        symbol: InstrumentPast(
-            house.strategy,
-            declared,
-            item,
-            store.whole(Series(symbol, chosen.timeframe, store.kind_of(symbol))),
-            chosen.timeframe,
-            replace(
-                research.spec(settings, item.instrument, item.kind),
-                bar_delay=1,
-                fill_market="next_open",
-                volume_share=None,
-                close_at_end=False,
-                fee_conversion=fee_conversion_of(house, item, chosen.timeframe),
-                secondary=item.secondary,
-            ),
-            identity,
-        )
-        for symbol, item in tables.items()
+        symbol: PastBars(item, store.whole(Series(symbol, chosen.timeframe, store.kind_of(symbol))), chosen.timeframe)
+        for symbol, item in research.tables(house, chosen).items()
     }
+
+
+def _subject(
+    house: Container, pasts: Mapping[str, PastBars], began: datetime, cash: float
+) -> PastSignals | PastWeights:
+    """What is rehearsed: a strategy on each instrument, or the weights of an allocation.
+
+    Args:
+        began: the start of the first bar.
+        cash: of the account.
+    """
+    settings, strategy, declared = house.settings, house.strategy, signals.declared(house.settings)
+    length = signals.signal_selection(house).timeframe
+    if isinstance(strategy, BaseAllocation):
+        shared, known = account_of_weights(house), {symbol: past.item for symbol, past in pasts.items()}
+        ground = replayed(known, lambda item: _terms(house, item, length), shared)
+        raw = {symbol: past.raw for symbol, past in pasts.items()}
+        made = WeightSignals(strategy, declared, known, length, ground, raw)
+        return PastWeights(strategy, pasts, ground, made, settings.strategy.size_pct, cash, began)
+    identity = signals.identity_in_force(house)
+    return PastSignals(
+        {
+            symbol: InstrumentPast(
+                past.item, past.raw, length, strategy, declared, _terms(house, past.item, length), identity
+            )
+            for symbol, past in pasts.items()
+        }
+    )
+
+
+def _terms(house: Container, item: InstrumentBars, length: Timeframe) -> BacktestSpec:
+    """The terms of the backtest beside it: decisions reach the market at the next open, as they do in trading."""
+    charged = fee_conversion_of(house, item, length)
+    plain = research.spec(house.settings, item.instrument, item.kind, length)
+    return traded_terms(replace(plain, fee_conversion=charged, secondary=item.secondary))
+
+
+def _parity(
+    subject: PastSignals | PastWeights, ours: Sequence[ParityFill], log: RehearsalLog, began: datetime, ended: datetime
+) -> Parity:
+    """The fills of the rehearsal beside those of the backtest."""
+    if isinstance(subject, PastWeights):
+        lots = {symbol: past.item.instrument.lot_size for symbol, past in subject.pasts.items()}
+        return compare_holdings(subject.backtest_fills(ended), ours, log.refusals, log.cuts, lots)
+    theirs = [fill for past in subject.pasts.values() for fill in past.backtest_fills(began, ended)]
+    trailed = {symbol for symbol, past in subject.pasts.items() if past.trails(began)}
+    return compare(theirs, ours, log.refusals, began, trailed)
 
 
 def _closes(settings: Settings) -> Callable[[str, Timeframe, npt.NDArray[np.int64]], npt.NDArray[np.int64]]:
@@ -181,7 +221,7 @@ async def _rehearse(
     bars: Mapping[datetime, Sequence[ReplayBar]],
     clock: ManualClock,
     venue: ReplayVenue,
-    signals: PastSignals,
+    signals: PastSignals | PastWeights,
     progress: Callable[[int, int], None],
 ) -> RehearsalLog:
     try:
@@ -206,8 +246,10 @@ class _Desk:
         self._inbox = Inbox(house.ledger, self._actor, account, house.clock)
         self._is_connected = False
 
-    async def decide(self, signals: Sequence[tuple[SignalCandidate, datetime]]) -> list[tuple[str, Decision]]:
-        """Record the checks, propose, and have the gate decide."""
+    async def decide(
+        self, signals: Sequence[tuple[SignalCandidate, datetime]], due: Collection[str]
+    ) -> tuple[list[Decided], set[str]]:
+        """Record the checks, propose, and have the gate decide; and the instruments whose orders wait for others."""
         if not self._is_connected:
             await self._reader.connect()
             self._is_connected = True
@@ -221,9 +263,14 @@ class _Desk:
             self._record_bars(symbol)
             fingerprint = self._house.bars.fingerprint(symbol, self._house.settings.universe.timeframe)
             record_features(self._house, symbol, fingerprint, self._keep_features(symbol))
-        intents = await self._decider.propose(signals)
-        decided = await self._decider.decide(intents)
-        return [(intent.terms.instrument, decision) for intent, decision in zip(intents, decided, strict=True)]
+        name = self._house.settings.strategy.name
+        made = await self._decider.propose(signals, due={(name, symbol) for symbol in due})
+        decided = await self._decider.decide(made.intents)
+        answers = [
+            Decided(intent.terms.instrument, intent.terms.quantity, decision)
+            for intent, decision in zip(made.intents, decided, strict=True)
+        ]
+        return answers, {symbol for row in made.waiting for symbol in row.instruments}
 
     async def send(self) -> Sequence[SendResult]:
         """Send what is approved."""
@@ -277,7 +324,7 @@ class _Evidence:
     features: dict[str, pd.DataFrame]
 
 
-def _evidence(house: Container, pasts: Mapping[str, InstrumentPast]) -> _Evidence:
+def _evidence(house: Container, pasts: Mapping[str, PastBars]) -> _Evidence:
     universe, bars, features = house.settings.universe.timeframe, {}, {}
     deciding = deciding_timeframes(house.settings)
     judged = {(symbol, each) for symbol in pasts for each in timeframes_judged(house, symbol, deciding)}

@@ -37,7 +37,15 @@ from tradewright.model.ports import Feed
 from tradewright.model.risk_free import RiskFree
 from tradewright.model.secondary_needs import SecondaryNeeds
 from tradewright.model.strategy import Feature
-from tradewright.research.bars import ADJUSTABLE, InstrumentBars, LookBack, Selection, read_instrument_bars, refresh
+from tradewright.research.bars import (
+    ADJUSTABLE,
+    InstrumentBars,
+    LookBack,
+    Selection,
+    read_instrument_bars,
+    refresh,
+    refuse_prices_at_or_below_zero,
+)
 from tradewright.research.look_ahead import look_ahead_of
 from tradewright.research.secondary import needs_of, with_secondary
 from tradewright.research.study import Terms, session_days
@@ -71,7 +79,7 @@ def refreshed(
         DataError, StoreError: as :func:`tradewright.research.bars.refresh`.
     """
     wanted = (*stored_timeframes(house.settings), *timeframes)
-    look_back = LookBack(look_back_bars(house.settings), house.clock.now())
+    look_back = LookBack(look_back_bars(house.settings, symbol), house.clock.now())
     return refresh(house.bar_store, source, house.instrument(symbol), wanted, look_back)
 
 
@@ -122,10 +130,13 @@ def terms(house: Container, length: Timeframe, *, lenient: bool = False) -> Term
 
     Args:
         length: the timeframe of the bars.
-        lenient: for decisions; see :func:`runtime.currencies.conversion_of`, which also says what is raised.
+        lenient: for decisions; see :func:`runtime.currencies.conversion_of`, which also says what is raised. Otherwise
+            bars with a price at or below zero are a ``DataError``.
     """
 
     def of(item: InstrumentBars) -> BacktestSpec:
+        if not lenient:
+            refuse_prices_at_or_below_zero(item)
         known = conversion_of(house, item, length, lenient=lenient)
         fees = fee_conversion_of(house, item, length, lenient=lenient)
         plain = spec(house.settings, item.instrument, item.kind, length)

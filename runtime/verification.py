@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from conf.environment import environment
+import pandas as pd
+
+from conf.environment import environment, in_project
 from conf.package_settings import refuse_traps, unpacked_settings
 from conf.scenarios import scenarios
 from conf.schema.market import ScenarioFeedSettings
@@ -19,16 +21,21 @@ from conf.secret_files import read_secret
 from runtime.container import Container
 from runtime.feeds import least_bars, stored_timeframes
 from runtime.packages import KEY, backtested, certified, engine
+from runtime.research import symbols, timeframe
 from tradewright.dsl.document import StrategyDocument
 from tradewright.dsl.effort import values_in_a_bar
 from tradewright.dsl.program import Program
 from tradewright.model.bars import Timeframe
 from tradewright.packages.comparison import PackageDifference, certificate_differences, differences
 from tradewright.packages.fault import PackageFault, PackageRefused, refusal
-from tradewright.packages.manifest import CONFIGURATION
+from tradewright.packages.manifest import CERTIFICATE, CONFIGURATION
 from tradewright.packages.package import Package, Trust, read_file
 from tradewright.packages.signing import public_key_of
+from tradewright.research.certify import ALLOCATED
+from tradewright.scenarios.document import ScenarioDocument
 from tradewright.scenarios.scenario import EPOCH, PROFILES
+from tradewright.store.overview import stored_series
+from tradewright.store.time_range import first_instant, last_instant
 
 MOST_MINUTES = 40_000_000
 """Minutes of bars of a scenario that are made to verify a package: all instruments for fifteen years, in a minute."""
@@ -111,23 +118,65 @@ def admitted_package(settings: Settings, file: Path, admitted: Admission) -> Adm
         document, program = package.compiled()
         refuse_traps(package.document)
         chosen = unpacked_settings(settings, package.configuration, package.document)
-        demand_bounded(chosen, document, program)
+        demand_bounded(chosen, document, program, certified_on(package))
     except PackageRefused as error:
         raise error.at(str(file)) from error
     return Admitted(package, document, program, chosen)
 
 
-def demand_bounded(settings: Settings, document: StrategyDocument, program: Program) -> None:
-    """Refuse a package on a scenario whose bars or decisions are more than is computed to verify one.
+def demand_bounded(
+    settings: Settings, document: StrategyDocument, program: Program, certified_on: Iterable[ScenarioDocument] = ()
+) -> None:
+    """Refuse a package whose scenario, or whose decisions, are more than is computed to verify one.
 
-    Its maker chose how long the scenario is, and whoever receives it would wait. Bars of ``feed=files`` are those that
-    the receiver has.
+    Its maker chose how long the scenario is and how much the rules compute, and whoever receives it would wait. Bars of
+    ``feed=files`` are those that the receiver has, in the period of the backtest.
+
+    Args:
+        settings: of its backtest here.
+        certified_on: the scenarios on which its certificate is made again.
 
     Raises:
         PackageRefused: with what it would take and the bound.
     """
-    feed = settings.feed
-    if not isinstance(feed, ScenarioFeedSettings) or feed.end is None:
+    a_bar, feed = values_in_a_bar(program, document.values()), settings.feed
+    if isinstance(feed, ScenarioFeedSettings):
+        _demand_made(settings, document, feed, a_bar)
+    else:
+        _demand_work(_bars_stored(settings), a_bar, "of the bars that are stored here", "backtest")
+    series = ALLOCATED if document.allocate is not None else 1
+    bars = sum(max(each.instruments, series) * each.duration_bars for each in certified_on)
+    _demand_work(bars, a_bar, "on the scenarios of its certificate", CERTIFICATE)
+
+
+def _demand_work(bars: float, a_bar: float, of_what: str, where: str) -> None:
+    """Refuse decisions of so many bars that compute more than is computed to verify a package."""
+    if (values := bars * a_bar) > MOST_WORK:
+        what = f"its decisions {of_what} would compute up to {values:.3g} values, at most {MOST_WORK:.3g} are computed"
+        remedy = "shorten the windows of the document, or what it is run on"
+        raise refusal(PackageFault.TOO_MUCH_WORK, what, where, remedy)
+
+
+def _bars_stored(settings: Settings) -> int:
+    """The bars on which the backtest decides, of all its instruments, at the most: none where none are stored."""
+    length, backtest = timeframe(settings), settings.backtest
+    starts = [pd.Timestamp(first_instant(backtest.start), tz="UTC")] if backtest.start is not None else []
+    ends = [pd.Timestamp(last_instant(backtest.end), tz="UTC")] if backtest.end is not None else []
+    found = dict.fromkeys(symbols(settings), 0)
+    for row in stored_series(in_project(settings.storage.root)):
+        stored = Timeframe(row.timeframe)
+        if row.instrument not in found or row.first is None or row.last is None:
+            continue
+        if stored is length or length.makes(stored):
+            span = min([pd.Timestamp(row.last), *ends]) - max([pd.Timestamp(row.first), *starts])
+            most = max(math.floor(span.total_seconds() / length.seconds) + 1, 0)
+            found[row.instrument] = max(found[row.instrument], min(row.rows, most))
+    return sum(found.values())
+
+
+def _demand_made(settings: Settings, document: StrategyDocument, feed: ScenarioFeedSettings, a_bar: float) -> None:
+    """Refuse a scenario of more minutes than are made, and decisions on more of its bars than are computed."""
+    if feed.end is None:
         return
     held = _days_held(settings, feed)
     minutes = math.ceil(len(PROFILES) * max(held.values()) * _MINUTES_A_DAY)
@@ -136,11 +185,8 @@ def demand_bounded(settings: Settings, document: StrategyDocument, program: Prog
         raise refusal(PackageFault.TOO_MUCH_WORK, what, f"{CONFIGURATION}, feed", "shorten it: feed.days_1m, days_1d")
     length = Timeframe(settings.backtest.timeframe or document.timeframe or settings.universe.timeframe)
     days = held.get(length, max(held.values()))
-    values = len(PROFILES) * days * _DAY / min(length.seconds, _DAY) * values_in_a_bar(program, document.values())
-    if values > MOST_WORK:
-        what = f"its decisions would compute up to {values:.3g} values, at most {MOST_WORK:.3g} are computed"
-        remedy = "shorten the windows of the document, or the scenario: feed.days_1m, days_1d"
-        raise refusal(PackageFault.TOO_MUCH_WORK, what, f"{CONFIGURATION}, feed", remedy)
+    bars = len(PROFILES) * days * _DAY / min(length.seconds, _DAY)
+    _demand_work(bars, a_bar, "of the bars of its scenario", f"{CONFIGURATION}, feed")
 
 
 def _days_held(settings: Settings, feed: ScenarioFeedSettings) -> dict[Timeframe, float]:
@@ -160,6 +206,13 @@ def _days_held(settings: Settings, feed: ScenarioFeedSettings) -> dict[Timeframe
     return {each: min(possible, count) for each, count in wanted.items()}
 
 
+def certified_on(package: Package) -> list[ScenarioDocument]:
+    """The scenarios of its certificate that are here, in their order; none without a certificate."""
+    certificate = package.certified()
+    known = {each.id: each for each in scenarios()} if certificate else {}
+    return [known[row.scenario] for row in certificate.scenarios if row.scenario in known] if certificate else []
+
+
 def verified(settings: Settings, taken: Admitted) -> tuple[PackageDifference, ...]:
     """Backtest a package again on the bars that are here, and compare all that it says with what was found.
 
@@ -170,14 +223,12 @@ def verified(settings: Settings, taken: Admitted) -> tuple[PackageDifference, ..
     """
     package, document, program, chosen = taken
     certificate = package.certified()
-    known = {each.id: each for each in scenarios()} if certificate else {}
     with _anew(chosen, settings) as used:
         with Container(used) as house:
             done = backtested(house, document, program)
         found = differences(package.manifest, engine(), done.data, done.expected)
         if certificate:
-            here = [known[row.scenario] for row in certificate.scenarios if row.scenario in known]
-            again = certified(used, document, program, here, certificate.limits)
+            again = certified(used, document, program, certified_on(package), certificate.limits)
             made_with = package.manifest.engine.digest
             found += certificate_differences(certificate, again, document.certify, made_with)
     return found

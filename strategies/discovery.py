@@ -267,17 +267,16 @@ def _checked(kind: Kind) -> str:
     Raises:
         ConfigError: with the file and the line of the class.
     """
-    place = _place_of(kind)
     try:
         _check_form(kind)
         kind.parameter_rules()
         kind()
-    except ConfigError as error:
-        raise ConfigError(error.what, where=f"{place}, {kind.__qualname__}", remedy=error.remedy) from error
+        return _checked_name(kind)
+    except ConfigError as error:  # only now is the line looked for, by which the whole file is read again
+        raise ConfigError(error.what, where=f"{_place_of(kind)}, {kind.__qualname__}", remedy=error.remedy) from error
     except (TypeError, ValueError, AttributeError) as error:
         what, remedy = f"its defaults make no strategy: {type(error).__name__}: {error}", "correct the class"
-        raise ConfigError(what, where=f"{place}, {kind.__qualname__}", remedy=remedy) from error
-    return _checked_name(kind, f"{place}, {kind.__qualname__}")
+        raise ConfigError(what, where=f"{_place_of(kind)}, {kind.__qualname__}", remedy=remedy) from error
 
 
 def _check_form(kind: Kind) -> None:
@@ -322,12 +321,12 @@ def _place_of(kind: Kind, *, whole: bool = False) -> str:
     return f"{file if whole else '/'.join(Path(file).parts[-2:])}:{line}"
 
 
-def _checked_name(kind: Kind, where: str) -> str:
+def _checked_name(kind: Kind) -> str:
     name = getattr(kind, "name", None)
     if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name):
-        raise ConfigError(f"name = {name!r}", where=where, remedy="give the class a name of letters, digits and _")
+        raise ConfigError(f"name = {name!r}", remedy="give the class a name of letters, digits and _")
     if name in RESERVED:
-        raise ConfigError(f"the name {name!r} is reserved", where=where, remedy="choose another name")
+        raise ConfigError(f"the name {name!r} is reserved", remedy="choose another name")
     return name
 
 
@@ -336,7 +335,7 @@ def _as_config_error(name: str, error: BaseException) -> ConfigError:
     if isinstance(error, ConfigError):
         return error
     if isinstance(error, SyntaxError):
-        file, line, what = error.filename or name, error.lineno or 0, error.msg
+        file, line, what = error.filename or f"strategies/{name}.py", error.lineno or 1, error.msg
     else:
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if Path(frame.filename).stem == name or name in Path(frame.filename).parts]

@@ -151,7 +151,8 @@ def _show_backfill(output: Output, reply: BackfillReply) -> None:
         ends = (f"{at:%Y-%m-%d}" if at else "nothing" for at in (row.first, row.last))
         rows.append((row.instrument, row.timeframe, row.parts, row.added, row.unchanged, row.revised, *ends))
     if rows:
-        output.table(f"backfilled from {reply.backfilled[0].source}", header, rows)
+        asked = ", ".join(dict.fromkeys(row.source for row in reply.backfilled))
+        output.table(f"backfilled from {asked}", header, rows)
     show_findings(output, reply.findings)
     for row in reply.backfilled[:1]:
         output.next("next", "data", "show", row.instrument)

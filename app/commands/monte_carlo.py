@@ -73,7 +73,7 @@ def _tell_paths(output: Output, reply: MonteCarloReply) -> None:
         f"{reply.strategy}: {drawn.paths:,} paths of {reply.bars:,} bars and {reply.trades:,} trades",
         ("what is drawn", "figure", "5%", "median", "95%", "± of the ends"),
         [
-            (what, name, *(f"{value:.4g}" for value in (each.p5, each.median, each.p95, each.error)))
+            (what, name, *(_figure(name, value) for value in (each.p5, each.median, each.p95, each.error)))
             for what, name, each in shown
         ],
     )
@@ -89,6 +89,11 @@ def _tell_paths(output: Output, reply: MonteCarloReply) -> None:
         f" {reply.permuted.permutations:,} orders of the bars: the chance of such a ratio where their order carries"
         " nothing, with the same trend, volatility and bar shapes; it does not count other settings that were tried"
     )
+
+
+def _figure(name: str, value: float) -> str:
+    """A figure as the other tables write it: what is a fraction of the equity in percent."""
+    return f"{value:.2%}" if name in ("total return", "max drawdown") else f"{value:.4g}"
 
 
 def _tell_stresses(output: Output, reply: MonteCarloReply) -> None:

@@ -26,16 +26,16 @@ def check(overrides: Overrides = None, as_json: Json = False) -> None:
     """Validate every configuration file and try every strategy; all problems at once, each with file and line."""
 
     def act(output: Output) -> None:
-        from conf.compose import check as check_all
+        from conf.compose import checked
         from conf.environment import project_folder
         from conf.problems import listed
         from runtime.project_files import upgrade_since
 
-        problems = check_all(in_force(overrides))
-        if not problems:
+        settings, problems = checked(in_force(overrides))
+        if settings is not None and not problems:
             from app.operations.checking import strategy_problems
 
-            problems = strategy_problems(settings_of(overrides))
+            problems = strategy_problems(settings)
         for line in listed(problems):
             output.line(line)
         if not problems:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -95,7 +94,7 @@ def gateway(
             link = ["mode=paper", "broker=ibkr", f"broker.port={found['port']}", *output.settings]
             output.line(f"stop it with Ctrl-C; talk to it with: {shlex.join(link)}")
             output.result(found)
-            sys.stdout.flush()
+            output.stream.flush()
 
         serve_gateway(settings_of(overrides), port, control_port, ready)
 
@@ -112,7 +111,7 @@ def serve(overrides: Overrides = None, as_json: Json = False) -> None:
         def ready(found: dict[str, object]) -> None:
             output.line(f"open {found['url']}")
             output.result(found)
-            sys.stdout.flush()
+            output.stream.flush()
 
         serve_apps(in_force(overrides), settings_of(overrides), ready)
 

@@ -19,6 +19,8 @@ commands = typer.Typer()
 
 _SPREADS = ("total_return", "sharpe", "max_drawdown", "profit_factor", "win_rate", "exposure", "trades")
 """The figures over folds that are shown; all of them are in the JSON document."""
+_FRACTIONS = ("total_return", "max_drawdown", "win_rate", "exposure")
+"""Those that are fractions: shown in percent, and as they are in the JSON document."""
 
 
 @commands.command()
@@ -81,13 +83,23 @@ def _tell_folds(output: Output, reply: WalkForwardReply) -> None:
     output.line(f"efficiency of all folds: {_share_text(reply.efficiency)} (Sharpe ratio out of sample / in sample)")
     shown = [each for each in reply.stability if each.name in _SPREADS]
     rows = [
-        (each.name, *(f"{value:.4g}" for value in (each.mean, each.variance, each.least, each.greatest)))
+        (
+            each.name,
+            *(_figure(each.name, value) for value in (each.mean, each.variance**0.5, each.least, each.greatest)),
+        )
         for each in shown
     ]
-    output.table("out of sample over the folds", ("figure", "mean", "variance", "least", "greatest"), rows)
+    output.table("out of sample over the folds", ("figure", "mean", "deviation", "least", "greatest"), rows)
     figures = ("final_equity", "net_profit", "total_return", "sharpe", "max_drawdown", "trades", "fees")
     title = f"the tests as one account, in {reply.currency}"
-    output.table(title, ("figure", "value"), [(name, reply.metrics[name]) for name in figures])
+    told = {name: reply.metrics[name] for name in figures}
+    told |= {name: _figure(name, value) for name in _FRACTIONS if isinstance(value := told.get(name), float)}
+    output.table(title, ("figure", "value"), list(told.items()))
+
+
+def _figure(name: str, value: float) -> str:
+    """A figure as the other tables write it: fractions in percent."""
+    return f"{value:.2%}" if name in _FRACTIONS else f"{value:.4g}"
 
 
 def _share_text(value: float | None) -> str:

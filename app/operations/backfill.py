@@ -10,7 +10,7 @@ from app.operations.data_quality import FindingLine, noteworthy
 from conf.schema.settings import Settings
 from runtime.backfill import BackfilledSeries, backfilled, history
 from runtime.container import Container
-from runtime.feeds import remembering, stored_timeframes
+from runtime.feeds import remembering_each, stored_timeframes
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError, DataError
 
@@ -69,11 +69,11 @@ def backfill_bars(
     refused: list[RefusedSeries] = []
     with Container(settings) as house:
         spans = {symbol: history(house, symbol, begin, end) for symbol in dict.fromkeys(symbols)}
-        source = remembering(house)
+        sources = remembering_each(house, spans)
         for symbol, timeframe in ((symbol, each) for symbol in spans for each in wanted):
             told = partial(progress, f"{symbol} {timeframe}")
             try:
-                done.append(backfilled(house, source, symbol, timeframe, spans[symbol], told))
+                done.append(backfilled(house, sources[symbol], symbol, timeframe, spans[symbol], told))
             except DataError as error:
                 refused.append(RefusedSeries(symbol, timeframe, error.what, error.where, error.remedy))
         judged = [(row.instrument, row.timeframe) for row in done if row.first is not None]

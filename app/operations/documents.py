@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 
 from conf.compose import compose_without_strategy
@@ -102,10 +103,17 @@ def explain_file(file: Path, overrides: Sequence[str] = ()) -> Explanation:
         ConfigError: it cannot be read, or is wrong (``DocumentRefused``).
     """
     document, program = compiled(text_of(file), str(file))
-    least = None
-    with suppress(ConfigProblems):  # a document is explained whatever else is wrong
-        least = compose_without_strategy(overrides).policy.min_confidence
-    return explain(document, program, least)
+    return explain(document, program, least_confidence(overrides))
+
+
+def least_confidence(overrides: Sequence[str] = ()) -> Decimal | None:
+    """Below it the policy in force sends an entry to a person; None where the settings are wrong.
+
+    A document is explained whatever else is wrong.
+    """
+    with suppress(ConfigProblems):
+        return compose_without_strategy(overrides).policy.min_confidence
+    return None
 
 
 def format_file(file: Path, *, only_look: bool) -> Formatted:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment
 
 from tradewright.evaluation.finding import Finding, Severity
 from tradewright.evaluation.formatting import MetricRow
+
+if TYPE_CHECKING:
+    from app.operations.lab_documents import DrawnProblem
 
 COLOURS = {Severity.CRITICAL: "#c8453f", Severity.WARNING: "#a97c1f", Severity.INFO: "#3578c4"}
 
@@ -40,6 +44,28 @@ margin:0;font-size:.85rem;overflow-wrap:anywhere">
 {%- endfor -%}
 </dl>"""
 
+_PROBLEMS = """<ol style="list-style:none;margin:0;padding:0">
+{%- for row in rows -%}
+<li style="padding:.5rem 0;border-bottom:1px solid #8883">
+<div style="display:flex;flex-wrap:wrap;gap:.25rem .75rem;align-items:baseline">
+<b style="color:#fff;border-radius:1rem;padding:0 .6rem;font-size:.75rem;
+background:{{ colours[row.problem.severity.value] }}">{{ row.problem.code.value }}</b>
+<span style="opacity:.75">{{ row.place }} {{ row.problem.loc.path }}</span></div>
+{%- if row.line %}<pre style="margin:.4rem 0;overflow-x:auto;font-size:.8rem;line-height:1.3">{{ row.line }}
+<b style="color:{{ colours[row.problem.severity.value] }}">{{ row.caret }}</b></pre>{% endif -%}
+<div style="overflow-wrap:anywhere">{{ row.problem.message }}</div>
+{%- for hint in row.problem.hints %}<div style="overflow-wrap:anywhere">→ {{ hint.text }}</div>{% endfor -%}
+</li>
+{%- endfor -%}
+</ol>"""
+
+_SECTIONS = """{%- for name, lines in rows -%}
+<h3 style="margin:.8rem 0 .2rem">{{ name }}</h3>
+<ul style="margin:0;padding-left:1.2rem;list-style:disc">
+{%- for line in lines %}<li style="overflow-wrap:anywhere">{{ line }}</li>{% endfor -%}
+</ul>
+{%- endfor -%}"""
+
 _WRAPPED = """<pre style="white-space:pre-wrap;overflow-wrap:anywhere;font-size:.75rem">{{ text }}</pre>"""
 
 
@@ -56,6 +82,17 @@ def findings_list(found: Sequence[tuple[str, Finding]]) -> str:
 def pairs(rows: Sequence[tuple[str, object]]) -> str:
     """Names and what is told of each as an HTML list, in their order; every text in it is escaped."""
     return Environment(autoescape=True).from_string(_PAIRS).render(rows=rows)
+
+
+def document_problems(rows: Sequence[DrawnProblem]) -> str:
+    """The problems of a document as an HTML list, each with its line and a caret; every text in it is escaped."""
+    colours = {"error": COLOURS[Severity.CRITICAL], "warning": COLOURS[Severity.WARNING]}
+    return Environment(autoescape=True).from_string(_PROBLEMS).render(rows=rows, colours=colours)
+
+
+def sections(rows: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Lists under their headings as HTML; every text in it is escaped."""
+    return Environment(autoescape=True).from_string(_SECTIONS).render(rows=rows)
 
 
 def wrapped_text(text: str) -> str:

@@ -158,7 +158,7 @@ def _why_not(strategy: str) -> str:
     return (
         f"The rules of {strategy} are Python code, and only a document is saved as a version or exported, because an "
         "import never runs foreign code; `tradewright dsl example ma_crossover > conf/strategy/ma_crossover.yaml` "
-        "makes a document to begin with (docs/dsl.md)."
+        "makes a document to begin with (docs/dsl.md), and the page [documents](../documents/) writes one."
     )
 
 

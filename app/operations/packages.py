@@ -143,7 +143,7 @@ def export(
     found = backtest_of(settings, text)
     version = save_tested(settings, found).item.version
     carried = unpacked_settings(settings, found.configuration, found.text)
-    demand_bounded(carried, found.document, found.program)  # what nobody would verify
+    demand_bounded(carried, found.document, found.program, known)  # what nobody would verify
     certificate = certified(carried, found.document, found.program, known).canonical_json().encode()
     package = _package(found, version, certificate, SystemClock().now().replace(microsecond=0))
     write_bytes(file.absolute(), written(package, signing, where, settings.packages.level))

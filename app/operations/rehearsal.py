@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.operations.scratch_folder import scratch_folder
 from conf.compose import compose
+from conf.problems import ConfigProblems
 from runtime.container import Container
 from runtime.rehearsal import run_rehearsal
 from runtime.shared_account import shared_account
 from tradewright.oversight.parity import ParityRow
 
 Progress = Callable[[int, int], None]
+_OPTIONS = {"backtest.start": "--from", "backtest.end": "--to"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,10 @@ def rehearse(overrides: tuple[str, ...], begin: str, end: str, progress: Progres
     """
     span = [f"backtest.{key}={value}" for key, value in (("start", begin), ("end", end)) if value]
     compose(overrides)  # what a person said has to be right, also where the rehearsal is always simulated
-    settings = compose((*overrides, "mode=sim", "broker=sim", *span))
+    try:
+        settings = compose((*overrides, "mode=sim", "broker=sim", *span))
+    except ConfigProblems as error:  # of the two options by their names, for the settings were right without them
+        raise ConfigProblems([replace(row, key=_OPTIONS.get(row.key, row.key)) for row in error.problems]) from error
     house = Container(settings)
     shared_account(house)  # an allocation without one is refused before anything is made
     chosen = settings.backtest

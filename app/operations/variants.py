@@ -6,8 +6,6 @@ import hashlib
 import io
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +14,11 @@ from ruamel.yaml import YAML
 
 from app.operations import visitors
 from app.operations.actors import actor_name
+from app.operations.conf_draft import draft
 from app.operations.trading import opened_ledger
 from app.tokens import Scope
 from conf.compose import check, compose
-from conf.environment import conf_folder, display_path, yaml_files
+from conf.environment import conf_folder, display_path
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from tradewright.model.errors import ConfigError, StoreError, TradewrightError
@@ -77,25 +76,35 @@ def save_variant(overrides: Sequence[str], name: str) -> Path:
     """
     visitor, folder = visitors.present(), conf_folder()
     visitors.demand(visitor, Scope.ADMIN)
-    path = folder / "strategy" / f"{_admitted(name)}.yaml"
+    path = folder / "strategy" / f"{admitted_name(name)}.yaml"
     if path.exists():
         raise _taken(name)
     settings = compose(overrides)
     data = variant(settings, name).encode()
-    _rehearse(folder, path, data)
+    rehearse(folder, path, data)
     place(path, data)
     try:
-        _record(settings, path, data, visitor.actor)
+        record(settings, path, data, visitor.actor, "SAVE_VARIANT")
     except TradewrightError:
         path.unlink()
         raise
     return path
 
 
-def _record(settings: Settings, path: Path, data: bytes, actor: str) -> None:
+def record(settings: Settings, path: Path, data: bytes, actor: str, action: str, before: bytes = b"") -> None:
+    """Note in the audit log who saved a strategy's file with which content.
+
+    Args:
+        before: the content that it replaced; empty for a new file.
+
+    Raises:
+        LedgerError: it cannot be written.
+    """
     detail = {"file": display_path(path, conf_folder()), "sha256": hashlib.sha256(data).hexdigest()}
+    if before:
+        detail["replaced_sha256"] = hashlib.sha256(before).hexdigest()
     with opened_ledger(settings) as ledger:
-        ledger.audit.append(actor_name(actor), "SAVE_VARIANT", f"strategy:{path.stem}", detail)
+        ledger.audit.append(actor_name(actor), action, f"strategy:{path.stem}", detail)
 
 
 def variant(settings: Settings, name: str) -> str:
@@ -119,8 +128,13 @@ def variant(settings: Settings, name: str) -> str:
     return head + text.getvalue()
 
 
-def _admitted(name: str) -> str:
-    where, remedy = "name of the variant", "use a to z, 0 to 9 and _, a letter first, as in fast_cross"
+def admitted_name(name: str) -> str:
+    """The name of a strategy's file, looked at.
+
+    Raises:
+        ConfigError: it is not admitted, or means something else in YAML.
+    """
+    where, remedy = "name of the strategy", "use a to z, 0 to 9 and _, a letter first, as in fast_cross"
     if not NAME.fullmatch(name):
         raise ConfigError(f"{name!r} is not admitted", where=where, remedy=remedy)
     if name in RESERVED:
@@ -136,19 +150,13 @@ def _taken(name: str) -> ConfigError:
     )
 
 
-def _rehearse(folder: Path, path: Path, data: bytes) -> None:
+def rehearse(folder: Path, path: Path, data: bytes) -> None:
     """Check the whole configuration with the new file in it, on a copy.
 
     Raises:
-        ConfigProblems: with every problem that was not there before.
+        ConfigProblems: with every problem.
     """
-    with tempfile.TemporaryDirectory(prefix="tradewright-") as beside:
-        copy = Path(beside) / folder.name
-        for file in yaml_files(folder):
-            target = copy / file.relative_to(folder)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
-        (copy / path.relative_to(folder)).write_bytes(data)
+    with draft(folder, {path: data}) as copy:
         problems = check([f"strategy={path.stem}"], copy)
     if problems:
         raise ConfigProblems(problems)

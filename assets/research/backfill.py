@@ -59,7 +59,7 @@ def backfill(
         raise DataError(f"there is no timeframe {', '.join(unknown)}", where="timeframes", remedy=remedy)
     wanted = dict.fromkeys(map(Timeframe, timeframes)) or dict.fromkeys(stored_timeframes(settings))
     with Container(settings) as house:
-        source, span = remembering(house), history(house, symbol, begin, end)
+        source, span = remembering(house, symbol), history(house, symbol, begin, end)
         return [
             backfilled(house, source, symbol, timeframe, span, partial(_tell, context, f"{symbol} {timeframe}"))
             for timeframe in wanted

@@ -82,7 +82,7 @@ def make_bars(settings: Settings, symbol: str, timeframes: Sequence[Timeframe] =
     """
     universe = settings.universe.timeframe
     with Container(settings) as house, failing_bars(house, symbol, (universe, *timeframes)):
-        source = feeds.feed(house)
+        source = feeds.feed(house, symbol)
         updates = research.refreshed(house, source, symbol, timeframes) if source else {}
         data_hash = house.bars.data_hash(symbol, universe)
         judged = judge_bars(house, symbol, timeframes)

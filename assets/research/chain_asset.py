@@ -8,11 +8,11 @@ from typing import Any
 import dagster as dg
 
 from assets.home import RESEARCH_POOL
-from assets.metadata import summarised
+from assets.metadata import refusal_facts, summarised
 from assets.pinned_config import PinnedConfig
 from assets.strategy_keys import part_key
 from conf.schema.settings import Settings
-from tradewright.model.errors import StrategyError
+from tradewright.model.errors import ConfigError, StrategyError
 
 _ROOTS = dg.BackfillPolicy.single_run()
 
@@ -42,7 +42,8 @@ def chain_asset(
     """One part of a chain, made under the frozen settings.
 
     Args:
-        make: called with the settings, verified to be those of the launch.
+        make: called with the settings, verified to be those of the launch. A wrong configuration fails the step, with
+            its problems as metadata.
         described_by: the function whose name is the part's and whose documentation is its description.
         check: what ``make`` reports.
     """
@@ -62,6 +63,8 @@ def chain_asset(
     def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         try:
             return summarised(context, make(context, pinned.verified(context)))
+        except ConfigError as error:  # the event of the failure carries code, place and hint of each problem
+            raise dg.Failure(str(error), metadata=refusal_facts(error)) from error
         except SystemExit as error:  # of a person's code: it would end the process, and with it all other strategies
             raise StrategyError(f"its code ends the program: SystemExit: {error}", where=f"strategy {name}") from error
 

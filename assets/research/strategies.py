@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import dagster as dg
 import pandas as pd
 
-from assets.metadata import Facts, described, table
+from assets.metadata import Facts, described, refusal_facts, table
 from assets.pinned_config import PinnedConfig
 from assets.research.chain_asset import chain_asset, warning
 from assets.strategy_keys import asset_name, part_key
@@ -18,6 +18,7 @@ from runtime.job_progress import begin_signals, finish_signals, signals_of
 from runtime.kept_settings import keep_settings
 from runtime.signals import identity_in_force, newest_signals, signal_look_ahead
 from runtime.study import run_study
+from tradewright.backtest.balance import imbalances
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.evaluation.finding import Severity
@@ -36,7 +37,7 @@ VOID = "LOOK_AHEAD"
 """The finding that makes a backtest void."""
 CHECKS = {
     "signals": ("look_ahead", "No bar is decided by a value that knew the future."),
-    "backtest": ("valid", "Nothing makes the backtest void."),
+    "backtest": ("valid", "Nothing makes the backtest void. Its books balance."),
     "evaluation": ("finite", "Every figure is a finite number."),
     "metrics_window": ("schema", "Every rolling figure is a number within its range."),
     "risk_report": ("no_critical_finding", "Nothing critical speaks against the backtest."),
@@ -67,12 +68,7 @@ def broken(name: str, error: ConfigProblems) -> tuple[dg.AssetSpec, dg.AssetChec
     @dg.asset_check(asset=key, name="config")
     def config() -> dg.AssetCheckResult:
         """The strategy's YAML, which is wrong."""
-        rows = [
-            {"code": str(each.code), "file": each.file, "line": each.line, "key": each.key, "rule": each.rule}
-            for each in error.problems
-        ]
-        told = {"problems": dg.MetadataValue.md(f"```\n{text}\n```"), "errors": dg.MetadataValue.json(rows)}
-        return dg.AssetCheckResult(passed=False, metadata=told)
+        return dg.AssetCheckResult(passed=False, metadata=refusal_facts(error))
 
     return dg.AssetSpec(key, group_name="broken_config", description=f"```\n{text}\n```"), config
 
@@ -191,6 +187,7 @@ def backtest(name: str, settings: Settings) -> dg.MaterializeResult:
     }
     chart = done.report.markdown()["account"]
     problems = [finding.message for _, finding in done.report.findings() if finding.code == VOID]
+    problems += [f"{symbol}: {told}" for symbol, result in done.results.items() for told in imbalances(result)]
     return dg.MaterializeResult(
         metadata=described(
             settings,

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from conf.schema.backtest import BacktestSettings
 from conf.schema.config_model import ConfigModel
-from conf.schema.market import BaseSettings, FeedSettings, UniverseSettings
+from conf.schema.market import BaseSettings, FeedSettings, ScenarioFeedSettings, UniverseSettings
 from conf.schema.packages import PackagesSettings
 from conf.schema.research import (
     EvaluationSettings,
@@ -53,6 +53,8 @@ class Settings(ConfigModel):
     instruments: dict[Name, Instrument]
     universe: UniverseSettings
     feed: FeedSettings
+    feeds: dict[Name, FeedSettings] = Field(default_factory=dict, exclude_if=lambda feeds: not feeds)
+    """The files of ``conf/feed`` that instruments name as their own, by name; the composition fills them in."""
     features: FeaturesSettings
     strategy: StrategySettings
     backtest: BacktestSettings
@@ -77,6 +79,17 @@ class Settings(ConfigModel):
             for symbol, row in self.instruments.items()
         }
         return self.model_copy(update={"instruments": known})
+
+    def feed_of(self, symbol: str) -> FeedSettings:
+        """The feed of an instrument: its own where its row names one, else the one in force.
+
+        A scenario is the feed of all, because its clock is; an own feed with the values of the one in force is that.
+        """
+        row = self.instruments.get(symbol)
+        if row is None or row.feed is None or isinstance(self.feed, ScenarioFeedSettings):
+            return self.feed
+        own = self.feeds[row.feed]
+        return self.feed if own == self.feed else own
 
     @cached_property
     def config_hash(self) -> str:

@@ -28,7 +28,7 @@ COMMANDS = {
     "intents", "send", "approve", "reject", "orders", "positions", "reconcile", "kill", "resume", "explain", "doctor",
     "cancel", "cancel-all", "flatten", "freezes", "commands", "acknowledge", "adopt", "confirm-not-sent", "settle",
     "end-of-day", "ledger", "watch", "limits", "tighten", "trade", "rehearse", "init", "data", "backfill",
-    "stream", "dsl", "schema", "certify", "scenarios", "package",
+    "instruments", "stream", "dsl", "schema", "certify", "scenarios", "package",
 }  # fmt: skip
 CANARY = "canary-7f3a91"
 USER = pwd.getpwuid(os.getuid()).pw_name

@@ -121,7 +121,7 @@ def test_the_process_that_compiles_ends_with_the_block(monkeypatch: pytest.Monke
     plain = subprocess.Popen
 
     def spy(program: list[str], **more: Any) -> subprocess.Popen[bytes]:
-        assert program == [sys.executable, "-m", "app.warmup"]
+        assert program == [sys.executable, "-m", "app.warmup", "alone"]
         started.append(plain([sys.executable, "-c", "import time; time.sleep(60)"], **more))
         return started[-1]
 
@@ -136,11 +136,46 @@ def test_the_process_that_compiles_ends_with_the_block(monkeypatch: pytest.Monke
 
 
 def test_every_built_in_strategy_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As single runs do it and as sweeps do it; on request, in one account too."""
     ran: list[tuple[str, int]] = []
+    swept: list[tuple[str, int]] = []
+    shared: list[str] = []
 
-    def spy(strategy: Strategy, bars: Bars, _spec: object) -> None:
-        ran.append((strategy.name, len(bars.ts)))
+    def sweep(tried: list[Strategy], bars: Bars, _spec: object) -> None:
+        swept.extend((each.name, len(bars.ts)) for each in tried)
 
-    monkeypatch.setattr("tradewright.backtest.engine.run", spy)
+    def run(tried: Strategy, bars: Bars, _spec: object) -> None:
+        ran.append((tried.name, len(bars.ts)))
+
+    monkeypatch.setattr("tradewright.backtest.engine.run", run)
+    monkeypatch.setattr("tradewright.backtest.sweep.sweep", sweep)
+    monkeypatch.setattr("tradewright.backtest.panel.engine.run_panel", lambda one, *_more: shared.append(one.name))
+    compile_all(accounts=False)
+    assert ran == swept == [(name, COUNT) for name in kinds().signalling]
+    assert shared == []
     compile_all()
-    assert ran == [(name, COUNT) for name in kinds().signalling]
+    assert shared == ["equal_weight", "sma_crossover"]
+
+
+COMPILES = """
+from numba.core import event
+from app.warmup import compile_all
+
+class Compilations(event.Listener):
+    seen = []
+    def on_start(self, started):
+        self.seen.append(started.data["dispatcher"].py_func.__qualname__)
+    def on_end(self, ended):
+        pass
+
+event.register("numba:compile", Compilations())
+compile_all()
+print(*Compilations.seen)
+"""
+
+
+def test_a_second_process_compiles_nothing() -> None:
+    """What installing has kept serves backtests, sweeps and shared accounts of every process that follows."""
+    compile_all()
+    told = subprocess.run([sys.executable, "-c", COMPILES], cwd=SOURCE, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == []

@@ -31,6 +31,7 @@ ELSEWHERE = {
     **{f"package {name}": "test_packages.py" for name in ("export", "verify", "import", "show", "save", "list")},
     **{f"package {name}": "test_package_keys.py" for name in ("key", "compare")},
     "init": "test_new_project.py",
+    **{f"instruments {name}": "test_instruments.py" for name in ("add", "remove")},
     "data accept": "test_data_findings.py",
     "data quarantine": "test_quarantine.py",
 }
@@ -87,7 +88,7 @@ def test_done_is_0_and_not_well_is_1(house: House, tmp_path: Path) -> None:
 
     def ran(words: str, status: int, *more: str) -> Said:
         parts = shlex.split(words)
-        depth = 2 if parts[0] in ("ledger", "data") else 1
+        depth = 2 if parts[0] in ("ledger", "data", "instruments") else 1
         path, named = " ".join(parts[:depth]), [part for part in parts[depth:] if "=" not in part]
         said = say(*path.split(), *named, *house.overrides, *(p for p in parts if "=" in p), *more, "--json")
         assert said.status == status, (words, said.out, said.err)
@@ -102,6 +103,9 @@ def test_done_is_0_and_not_well_is_1(house: House, tmp_path: Path) -> None:
     ran(f"import csv {tmp_path / 'none.csv'} --instrument GOOG", 1)
     ran("backfill BTC --from 2026-11-01 --timeframe 1d", 0)
     ran("backfill BTC MSFT --from 2026-11-01 --timeframe 1d", 1)
+    ran("instruments list", 0)
+    ran("instruments show BTC", 0)
+    ran("instruments show NOPE", 1)
     ran("data list", 0)
     ran("data show GOOG", 0)
     ran("data show NONE", 1)

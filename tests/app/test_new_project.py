@@ -232,7 +232,8 @@ def test_the_apps_of_the_project_are_served_before_ours(project: Path, monkeypat
     monkeypatch.setattr(serve.marimo, "create_asgi_app", lambda **_: Builder())
     (project / "notebooks" / "monitor.py").unlink()
     serve.build(8000, "a-token-that-is-long-enough")
-    assert served == [f"/lab {project / 'notebooks/lab.py'}", f"/monitor {SOURCE / 'notebooks/monitor.py'}",
+    assert served == [f"/lab {project / 'notebooks/lab.py'}", f"/documents {project / 'notebooks/documents.py'}",
+                      f"/monitor {SOURCE / 'notebooks/monitor.py'}",
                       f"/quality {project / 'notebooks/quality.py'}"]  # fmt: skip
 
 

@@ -144,3 +144,13 @@ def test_texts_of_others_reach_the_terminal_without_escapes_markup_or_marks(caps
     assert json.loads(written)["reason"] == HOSTILE
     assert written.isascii()
     assert "\x1b" not in written
+
+
+def test_what_a_strategy_prints_is_no_part_of_the_document(capsys: pytest.CaptureFixture[str]) -> None:
+    def act(output: Output) -> None:
+        print("bar 7")  # noqa: T201  (what a strategy does)
+        output.result({"orders": []})
+
+    run_command(True, act)
+    said = capsys.readouterr()
+    assert (json.loads(said.out), said.err) == ({"orders": []}, "bar 7\n")

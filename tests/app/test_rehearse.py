@@ -135,3 +135,10 @@ def test_a_name_of_a_folder_holds_no_odd_character(house: House) -> None:
         "2026-11-20T00:02:00Z",
     )
     assert Path(house.root / "rehearsals" / "buy_and_hold-2026-11-20T00-00-00Z-2026-11-20T00-02-00Z").is_dir()
+
+
+def test_a_wrong_day_is_told_by_the_option_that_was_written() -> None:
+    said = say("rehearse", "--from", "2026-02-30", "--to", "today")
+    assert said.status == 1
+    assert "command line: --from: must be a day or a moment" in said.err
+    assert "command line: --to: must be a day or a moment" in said.err

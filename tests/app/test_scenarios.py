@@ -75,6 +75,9 @@ def test_a_strategy_passes_or_fails_by_the_limits_in_force(conf: Path, root: str
     good = say("certify", "buy_and_hold", root, "--report", str(page), "--json")
     assert (good.status, good.json["passed"], good.json["limits"]["max_drawdown"]) == (0, True, 0.35)
     assert "buy_and_hold" in page.read_text()
+    foreign = say("certify", "buy_and_hold", root, "policy.currency=EUR", "backtest/costs=ibkr_fixed", "--json")
+    assert (foreign.status, foreign.json["error"]["where"]) == (1, "backtest.costs.currency, policy.currency=EUR")
+    assert "fees are charged in USD, the account is in EUR" in foreign.json["error"]["what"]
     assert say("certify", "buy_and_hold", root, "certify.max_loss=0.01").status == 1
     path = conf / "strategy" / "buy_and_hold.yaml"
     path.write_text(f"{path.read_text()}certify: {{max_loss: 0.01}}\n")

@@ -204,7 +204,8 @@ def test_without_the_token_nothing_is_served(server: Served, path: str, query: s
 
 
 def test_with_the_token_the_pages_come_and_may_not_be_framed(server: Served) -> None:
-    signs = {"/": "Strategy lab", "/lab/": "strategy lab", "/monitor/": "monitor", "/quality/": "quality"}
+    signs = {"/": "Strategy lab", "/lab/": "strategy lab", "/documents/": "strategy documents"}
+    signs |= {"/monitor/": "monitor", "/quality/": "quality"}
     for path, sign in signs.items():
         status, text = known(server, path)
         assert status == 200
@@ -303,7 +304,7 @@ def upgrade(server: Served, path: str, **options: object) -> int:
             return error.response.status_code
 
 
-@pytest.mark.parametrize("app", ["lab", "monitor", "quality"])
+@pytest.mark.parametrize("app", ["lab", "documents", "monitor", "quality"])
 def test_websockets_are_guarded_as_pages_are(server: Served, app: str) -> None:
     path, token = f"/{app}/ws?session_id=s_{app}abc", f"&access_token={server.token}"
     own = f"http://127.0.0.1:{server.port}"
@@ -330,7 +331,7 @@ CODE = {"cellIds": ["x"], "codes": ["import os; os.abort()"]}
 @pytest.mark.parametrize(
     "path", ["/api/kernel/run", "/api/kernel/save", "/api/kernel/scratchpad/run", "/api/files/create"]
 )
-@pytest.mark.parametrize("app", ["lab", "monitor", "quality"])
+@pytest.mark.parametrize("app", ["lab", "documents", "monitor", "quality"])
 def test_nobody_runs_code_of_their_own(server: Served, app: str, path: str) -> None:
     """With the token one may move the sliders, not the program."""
     headers = {"Content-Type": "application/json", "Marimo-Session-Id": "s_1"}
@@ -339,7 +340,7 @@ def test_nobody_runs_code_of_their_own(server: Served, app: str, path: str) -> N
 
 
 GETS = [
-    "/", "/lab/", "/monitor/", "/quality/", "/health/live", "/lab/api/status", "/lab/api/version",
+    "/", "/lab/", "/documents/", "/monitor/", "/quality/", "/health/live", "/lab/api/status", "/lab/api/version",
     "/monitor/api/status/connections",
     "/monitor/api/kernel/set_ui_element_value", "/monitor/api/kernel/interrupt", "/lab/api/export/html",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ import pytest
 from tests.app.conftest import say
 from tests.support.houses import House, conf_copy
 from tests.support.random_walks import asked
+from tradewright.backtest.panel import allocation_lookahead
 from tradewright.research import look_ahead
 
 INSTRUMENTS = "backtest.instruments=[BTC,ETH,AAPL]"
@@ -213,6 +214,28 @@ def test_an_allocation_that_looks_ahead_is_void(house: House, monkeypatch: pytes
     said = say(command, *house.overrides, *ROTATION[:1], "strategy.bars=3,5", *SHARED, "walkforward.folds=2", "--json")
     assert (said.status, "bar 3: weights" in said.json["void"]) == (1, True)
     assert said.json["verdict"]["code"] == "INCONCLUSIVE"
+
+
+def test_an_allocation_is_tested_for_look_ahead_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By backtest and sweep alike, until its code, its bars or their order change; what was found stays."""
+    made = []
+
+    def found(*_given: object) -> tuple[str, ...]:
+        made.append(len(made))
+        return () if len(made) == 1 else (f"bar 3: found by test {len(made)}",)
+
+    monkeypatch.setattr(allocation_lookahead, "allocation_look_ahead", found)
+    for words in (("backtest",), ("backtest", "backtest.cash=5000"), ("sweep", "backtest.bar_delay=1,2")):
+        assert say(*words[:1], *house.overrides, *ROTATION, *SHARED, *words[1:], "--json").status == 0
+    assert made == [0]
+    turned = (*ROTATION, *SHARED, "backtest.instruments=[ETH,BTC,AAPL]")
+    for expected, words in ((1, turned), (1, turned), (2, (*ROTATION, *SHARED, "strategy.top=1"))):
+        said = say("sweep", *house.overrides, *words, "backtest.bar_delay=1,2", "--json")
+        assert (said.status, f"found by test {expected + 1}" in said.json["void"], made[-1]) == (1, True, expected)
+    for kept in (house.root / "cache" / "look_ahead").rglob("*.json"):
+        kept.write_text("{}")
+    assert say("backtest", *house.overrides, *ROTATION, *SHARED, "--json").json["findings"][0]["code"] == "LOOK_AHEAD"
+    assert made[-1] == 3
 
 
 def test_monte_carlo_of_an_allocation_says_what_makes_no_sense(house: House) -> None:

@@ -103,7 +103,7 @@ def test_nothing_is_overwritten(conf: Path) -> None:
 
 def test_nothing_is_overwritten_in_a_race_either(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = conf / "strategy" / "raced.yaml"
-    monkeypatch.setattr(variants, "_rehearse", lambda *_: path.write_text("the other's"))
+    monkeypatch.setattr(variants, "rehearse", lambda *_: path.write_text("the other's"))
     with pytest.raises(ConfigError, match="none is overwritten"):
         variants.save_variant(OVERRIDES, "raced")
     assert path.read_text() == "the other's"
@@ -167,7 +167,7 @@ def test_what_cannot_be_logged_is_not_saved(conf: Path, monkeypatch: pytest.Monk
     def broken(*_given: object) -> None:
         raise LedgerError("the disk is full", where="ledger", remedy="make room")
 
-    monkeypatch.setattr(variants, "_record", broken)
+    monkeypatch.setattr(variants, "record", broken)
     with pytest.raises(LedgerError):
         variants.save_variant(OVERRIDES, "fast_cross")
     assert not (conf / "strategy/fast_cross.yaml").exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets.metadata import refusal_facts
 from assets.pinned_config import HASH_TAG, MODE_TAG, SEED_TAG, PinnedConfig
 from assets.research.definitions import RESEARCH_JOB, research_definitions
 from assets.runs import RunFailed, execute
@@ -16,6 +17,7 @@ from conf.compose import compose
 from conf.problems import ConfigProblems
 from strategies.documents import LIBRARY
 from tests.support.houses import House
+from tradewright.model.errors import ConfigError
 
 GRAPH = Path(__file__).with_name("graph.txt")
 """The committed graph. When it changes on purpose, write the new one here."""
@@ -202,7 +204,35 @@ def test_the_errors_of_a_document_are_values_of_the_check_that_fails(
     (check,) = merged.resolve_job_def("checks").execute_in_process(instance=instance).get_asset_check_evaluations()
     (error,) = check.metadata["errors"].value  # type: ignore[misc]
     assert (error["code"], error["line"], error["key"]) == ("DSL_UNSUPPORTED_FUN", 13, "rules[1].if")
-    assert "did you mean crossunder?" in error["rule"]
+    assert (error["column"], error["hint"]) == (9, "did you mean crossunder?")
+    assert error["hint"] in error["rule"]
+
+
+def test_the_event_of_a_failed_asset_carries_the_errors_of_its_document(
+    house: House, instance: dg.DagsterInstance
+) -> None:
+    """R-STRAT-38: it was broken after the definitions were loaded, as by a person while the daemon runs."""
+    path = house.conf / "strategy" / "ma_crossover.yaml"
+    sound = (LIBRARY / "ma_crossover.yaml").read_text(encoding="utf-8")
+
+    path.write_text(sound)
+    chosen = dg.define_asset_job("chain", selection=[dg.AssetKey(["strategy", "ma_crossover", "signals"])])
+    definitions = dg.Definitions.merge(research_definitions(house.overrides), dg.Definitions(jobs=[chosen]))
+    job = definitions.resolve_job_def("chain")
+    path.write_text(sound.replace("crossover(ma(close, fast)", "crossover(ma(close, fst)"))
+    run = job.execute_in_process(instance=instance, raise_on_error=False)
+    (event,) = [each for each in run.all_events if each.event_type is dg.DagsterEventType.STEP_FAILURE]
+    failed = event.step_failure_data.user_failure_data
+    assert failed is not None
+    (told,) = failed.metadata["errors"].value  # type: ignore[misc]
+    assert told["rule"] in str(failed.metadata["problems"].value)
+    assert (told["file"], told["line"], told["column"]) == ("conf/strategy/ma_crossover.yaml", 11, 29)
+    assert (told["code"], told["key"]) == ("DSL_STATIC_FAIL", "rules[0].if")
+    assert told["hint"] == "did you mean fast?"
+    plain = refusal_facts(ConfigError("it needs 901 bars", where="strategy a", remedy="take more bars"))["errors"]
+    assert plain == dg.MetadataValue.json(
+        [{"code": "CONFIG_ERROR", "key": "strategy a", "rule": "it needs 901 bars", "hint": "take more bars"}]
+    )
 
 
 def test_a_wrong_root_is_said_clearly_and_fails_both_locations(house: House) -> None:

@@ -216,5 +216,5 @@ def test_an_asset_shows_its_picture_its_facts_and_its_check(pages: Pages) -> Non
         "a picture",
     )
     page.open(f"{pages.address}/assets/strategy/buy_and_hold/backtest?view=checks")
-    page.await_text("valid", "Nothing makes the backtest void.")
+    page.await_text("valid", "Nothing makes the backtest void. Its books balance.")
     assert [text for text in page.complaints if "Content Security Policy" in text] == []

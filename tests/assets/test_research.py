@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from assets.research import strategies
 from assets.research.definitions import RESEARCH_JOB, research_definitions
 from assets.runs import RunFailed, execute
 from conf.compose import compose
@@ -18,6 +20,7 @@ from runtime.container import Container
 from runtime.study import run_study
 from tests.execution.counter import table
 from tests.support.houses import House
+from tradewright.backtest.result import BacktestResult
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.errors import DataError
 from tradewright.model.signal import SignalCandidate
@@ -146,3 +149,23 @@ def test_a_strategy_that_looks_ahead_is_caught(
     with pytest.raises(RunFailed):
         execute(research_definitions(overrides), RESEARCH_JOB, instance)
     assert recorded(settled)["lookahead.sma_crossover"] is False
+
+
+def test_books_that_do_not_balance_fail_the_check_of_the_backtest(
+    settled: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cent in the cash after one fill is enough; of the fills as they are nothing is said."""
+    settings = compose((*settled.overrides, "strategy=buy_and_hold"))
+    (sound,) = strategies.backtest("buy_and_hold", settings).check_results or ()
+    assert sound.passed
+    plain = strategies.imbalances
+
+    def one_cent_more(result: BacktestResult) -> tuple[str, ...]:
+        fills = result.fills.copy()
+        fills["cash"][0] += 0.01
+        return plain(replace(result, fills=fills))
+
+    monkeypatch.setattr(strategies, "imbalances", one_cent_more)
+    (made,) = strategies.backtest("buy_and_hold", settings).check_results or ()
+    assert (made.check_name, made.passed) == ("valid", False)
+    assert "BTC: the cash after each fill (number 1) is" in made.metadata["problems"].value

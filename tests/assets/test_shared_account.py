@@ -15,7 +15,12 @@ from runtime.container import Container
 from tests.support.houses import House, conf_copy
 from tests.support.random_walks import asked
 
-SHARED = ("backtest.account=shared", "backtest.timeframe=1d", "universe.instruments=[BTC,ETH]")
+SHARED = (
+    "backtest.account=shared",
+    "backtest.shared.rebalance=session",
+    "backtest.timeframe=1d",
+    "universe.instruments=[BTC,ETH]",
+)
 NAME = "momentum_rotation"
 
 
@@ -38,9 +43,12 @@ def test_the_chain_is_the_commands(house: House, instance: dg.DagsterInstance) -
     run = execute(definitions, RESEARCH_JOB, instance)
     events = run.get_asset_materialization_events()
     made = {event.asset_key.path[-1]: event.materialization.metadata for event in events}
-    assert list(made) == ["backtest", "evaluation", "metrics_window", "risk_report"]
+    assert list(made) == ["signals", "backtest", "evaluation", "metrics_window", "risk_report"]
+    signals = made.pop("signals")
+    assert signals["bars"].value > 0
+    assert "BUY" in signals["signals"].value
     checks = {each.check_name: each.passed for each in run.get_asset_check_evaluations()}
-    assert checks == dict.fromkeys(("valid", "finite", "schema", "no_critical_finding"), True)
+    assert checks == dict.fromkeys(("look_ahead", "valid", "finite", "schema", "no_critical_finding"), True)
     said = asked(house, "backtest")
     backtest = made["backtest"]
     assert backtest["final_equity"].value == said["final_equity"]
@@ -91,7 +99,7 @@ DEAR = {"sweep": "sweep", "walk_forward": "walkforward", "monte_carlo": "monteca
 def test_jobs_without_an_asset_wait_for_nothing(house: House, instance: dg.DagsterInstance) -> None:
     """No strategy here makes signals: the sensor of signals asks for no run, and their job has nothing to do."""
     overrides = tuple(text for text in house.overrides if not text.startswith("strategy="))
-    definitions = research_definitions((*overrides, "schedules=on"))
+    definitions = research_definitions((*overrides, "backtest.account=split", "schedules=on"))
     tick = definitions.resolve_sensor_def("new_bars").evaluate_tick(dg.build_sensor_context(instance=instance))
     assert (tick.run_requests, tick.skip_message) == ([], "no strategy has bars that its signals have not seen")
     assert execute(definitions, "signals", instance).get_asset_materialization_events() == []

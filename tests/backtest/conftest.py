@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
+from tradewright.backtest import first_bars
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.strategy import HOLD, NAN, Action, Feature
 
 MakeBars = Callable[..., Bars]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def machine_code() -> Iterator[None]:
+    """Every bar runs machine code here; the first bars, which Python runs, have a test (``test_first_bars``)."""
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(first_bars, "PLAIN_BARS", 0)
+        yield
 
 
 def random_bars(seed: int, count: int = 60, *, gap: float = 0.02, price: float = 100.0) -> Bars:

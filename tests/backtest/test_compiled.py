@@ -154,9 +154,11 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tests.backtest.plain import bars
+from tradewright.backtest import first_bars
 from tradewright.backtest.compiled import Shape, simulator
 from tradewright.backtest.engine import run
 from tradewright.backtest.spec import BacktestSpec
+first_bars.PLAIN_BARS = 0
 from {module} import Planned
 result = run(Planned(), bars(*[(100.0, 101.0, 99.0, 100.0)] * 4), BacktestSpec(cash=1_000.0))
 print(result.fills["bar"].tolist(), sum(simulator(Planned.generate_signal, 1, 1, Shape()).stats.cache_hits.values()))

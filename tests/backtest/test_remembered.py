@@ -296,6 +296,51 @@ def test_a_step_without_a_place_is_told_in_the_strategy_s_file(step: object) -> 
     assert "test_remembered.py, line" in told.value.where
 
 
+def counted(i: int, _features: tuple[Floats, ...], _arguments: tuple[float, ...], memory: Floats) -> None:
+    """The bars so far."""
+    memory[0] = float(i)
+
+
+def latest(i: int, features: tuple[Floats, ...], _arguments: tuple[float, ...], memory: Floats) -> None:
+    """What it reads."""
+    memory[0] = features[0][i]
+
+
+SHOWN_ALIKE = {
+    "other code": lambda: remembered(counted, ("one",), (CLOSE,)) + remembered(latest, ("one",), (CLOSE,)),
+    "other inputs": lambda: remembered(latest, ("one",), (CLOSE,)) + remembered(latest, ("one",), (Feature("high"),)),
+    "arguments that are shown alike": lambda: (
+        *remembered(latest, ("one",), (CLOSE,), (0.12345671,)),
+        *remembered(latest, ("one",), (CLOSE,), (0.12345672,)),
+    ),
+    "the name of an indicator": lambda: (Feature("ema", (12.0,)), *remembered(latest, ("ema",), (CLOSE,), (12.0,))),
+}
+
+
+@pytest.mark.parametrize("how", SHOWN_ALIKE)
+def test_two_features_of_one_label_are_refused(how: str) -> None:
+    """Signals and reports would show the one for the other; the same one, said twice, is one."""
+
+    @dataclass(frozen=True)
+    class Alike(BaseStrategy):
+        name = "alike"
+        generate_signal = staticmethod(follow)
+
+        def prepare_state(self) -> tuple[Feature, ...]:
+            return SHOWN_ALIKE[how]()
+
+    with pytest.raises(StrategyError, match=r"two different features are shown as (one|ema)") as refused:
+        features_of(Alike())
+    assert "test_remembered.py" in refused.value.where
+    assert "a name of its own" in refused.value.remedy
+
+    class Twice(Alike):
+        def prepare_state(self) -> tuple[Feature, ...]:
+            return super().prepare_state()[1:] * 2
+
+    assert len(features_of(Twice())) == 2
+
+
 def test_instrument_and_timeframe_belong_to_what_it_reads() -> None:
     (own,) = remembered(peak, ("own",), (CLOSE,))
     with pytest.raises(ConfigError, match="own bars"):

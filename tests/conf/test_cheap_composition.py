@@ -54,7 +54,7 @@ def test_no_infinity_is_taken_for_a_number(number: float) -> None:
 
 
 def test_strategies_are_looked_for_once_inside_and_anew_behind() -> None:
-    with found_once():
+    with found_once(conf_folder()):
         first = kinds()
         assert kinds() is first
     assert kinds() is not first

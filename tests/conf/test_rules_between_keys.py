@@ -121,7 +121,7 @@ ASIDE = [
     ("universe/us_equities.yaml", "IBM", "IMB", "universe.instruments", 1),
     ("features/wide.yaml", "divergence_lookback: 60", "divergence_lookback: 9", "features.divergence_lookback", 9),
     ("features/wide.yaml", "indicator: sma", "indicator: smaa", "features.extra.0.indicator", 19),
-    ("policy/mine.yaml", "min_confidence: 0.6", "min_confidence: 6", "policy.min_confidence", 16),
+    ("policy/mine.yaml", "min_confidence: 0.6", "min_confidence: 6", "policy.min_confidence", 17),
     ("risk/mine.yaml", "max_gross: 0.50 ", "# ", "risk.max_gross", 0),
     ("events/mine.yaml", "windows: []", BACKWARDS, "events.windows.0.start", 3),
 ]  # fmt: skip

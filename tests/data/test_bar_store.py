@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -179,6 +180,17 @@ def test_a_bad_table_is_refused_and_nothing_is_stored(store: BarStore) -> None:
 def test_no_bars_are_no_news(store: BarStore) -> None:
     assert store.upsert("BTC", M1, TRADE, bars_table(0)) == UpsertReport(0, 0, 0, 0)
     assert bytes_under(store.root) == {}
+
+
+def test_ten_thousand_bars_are_read_in_a_tenth_of_a_second(store: BarStore) -> None:
+    """R-BT-02, in CPU seconds, the checksum included; `benchmarks.bars_io` has the figures."""
+    store.upsert("BTC", M1, TRADE, bars_table(10_000))
+    spent = []
+    for _ in range(3):
+        begun = time.process_time()
+        assert len(store.read_bars("BTC", M1).ts) == 10_000
+        spent.append(time.process_time() - begun)
+    assert min(spent) < 0.1
 
 
 def test_negative_prices_are_stored_where_allowed(store: BarStore) -> None:

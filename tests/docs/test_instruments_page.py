@@ -39,7 +39,9 @@ def test_the_page_goes_from_nothing_to_a_backtest(tmp_path: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
     lines = [line for block in COMMANDS.finditer(PAGE) for line in block["lines"].splitlines() if line]
-    assert [line.split()[1] for line in lines] == ["check", "import", "backtest", "check"]
+    by_hand, by_command = [line for line in lines if not _registers(line)], [line for line in lines if _registers(line)]
+    assert [line.split()[1] for line in by_hand] == ["check", "import", "backtest", "check"]
+    assert [line.split()[2] for line in by_command] == ["add", "add", "add", "list", "show", "remove"]
     for line in lines:
         said = say(*shlex.split(line.replace("data/tour", str(tmp_path / "data" / "tour")))[1:])
         assert said.status == 0, (line, said.out, said.err)
@@ -48,6 +50,10 @@ def test_the_page_goes_from_nothing_to_a_backtest(tmp_path: Path) -> None:
             assert "next: tradewright backtest" in said.out
         if " backtest " in line:
             assert re.search(r"trades +[1-9]", said.out)
+
+
+def _registers(line: str) -> bool:
+    return line.split()[1] == "instruments"
 
 
 @pytest.mark.parametrize("found", ROWS, ids=[each["row"] for each in ROWS])
@@ -73,7 +79,7 @@ def test_every_key_has_its_default() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", table, re.MULTILINE))
     assert set(rows) == set(Instrument.model_fields)
     made = Instrument(symbol="X", asset_class=AssetClass.STOCK)
-    shown = made.model_dump(mode="json")
+    shown = {"feed": made.feed} | made.model_dump(mode="json")
     for name in set(rows) - {"symbol", "asset_class"}:
         default = shown[name]
         text = str(default).lower() if isinstance(default, bool) else str(default)

@@ -341,9 +341,8 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "keys of rules": (
-        {"params": {"size_pct": 0.1, "stop_loss_pct": 0.1}, "exits": {"stop": "close"}},
+        {"params": {"stop_loss_pct": 0.1}, "exits": {"stop": "close"}},
         [
-            "STATIC_FAIL: params.size_pct: the size of an allocation is its weights: write allocate.total (remove it)",
             "STATIC_FAIL: params.stop_loss_pct: it steers the orders of rules, and an allocation has none (remove it)",
             ("STATIC_FAIL: exits: an allocation has no protective orders: what it does not want any more is sold when "
              "it is asked (remove it)"),
@@ -410,7 +409,11 @@ def test_it_is_told_in_words_with_its_proof() -> None:
     }  # fmt: skip
     plain = explain(*compiled(written({"every": "bar"})))
     assert plain.does[1] == "It shares 1 times the equity among every instrument, in equal parts."
-    assert "There is no stop" in plain.risks[1]
+    assert plain.risks[0].startswith("In trading the weights share out a hundredth of the equity")
+    assert "There is no stop" in plain.risks[2]
+    sized = explain(*compiled(written({"every": "bar"}, params={"size_pct": 0.25})))
+    assert sized.risks[0].startswith("In trading the weights share out 25% of the equity")
+    assert sized.trades[-1].startswith("Its confidence is 0.5; below policy.min_confidence")
 
 
 def test_it_is_formatted_and_known_as_a_document() -> None:

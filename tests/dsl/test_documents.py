@@ -170,12 +170,47 @@ def test_a_place_is_exact_in_every_style_of_yaml(style: str) -> None:
         ("[" * 2_000, "nested deeper"),
         ("a: '" + "x" * 70_000 + "'", "at most 65536"),
         ("a: \x07", "a control character"),
+        ("# b\x85\na: 1", "U+0085 is a hidden end of a line; remove it"),
+        ("a: 'b\u2028c'", "U+2028 is a hidden end of a line; remove it"),
+        ("%YAML 1.1\n---\na: 1", "no directives; remove the line"),
+        ("\ufeff# a\n\n%TAG ! x\n---\na: 1", "no directives; remove the line"),
+        ("a: 010", "010 has leading zeros, by which some read another number"),
+        ("<<: {a: 1}", "<< takes the keys of another mapping; write them out"),
+        ("null: 1", "a key must be text, not null"),
+        ("\n".join(f"{' ' * level}a:" for level in range(12)), "nested deeper than 8 levels"),
+        ("a: {b: {c: {d: {e: {f: {g: {h: {i: 1}}}}}}}}", "nested deeper than 8 levels"),
     ],
 )
 def test_a_text_that_is_no_document_is_refused(text: str, told: str) -> None:
     (problem,) = check(text).errors
     assert problem.code is Code.SCHEMA_INVALID
     assert told in problem.message
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_a_place_is_the_same_under_each_end_of_lines(end: str) -> None:
+    text = f"id: a\nname: A\ntimeframe: null\nparams: {{size_pct: 0.01}}\nmetadata: {{}}\nrules:\n{MISSPELT}"
+    (problem,) = check(text.replace("\n", end)).errors
+    assert (problem.loc.line, problem.loc.column) == (7, 16)
+
+
+MISSPELT = "- {if: 'open < clse', then: buy}\n- {if: close < 1, then: close}\n"
+
+
+@pytest.mark.parametrize(
+    ("sign", "remedy"),
+    [
+        ("\uff1e", "write >"), ("\u2212", "write -"), ("\u2265", "write >="), ("\xa0", "write a space"),
+        ("\u0441", "it is the cyrillic small letter es: type the word anew in plain letters"),
+        ("\u0665", "it is the arabic-indic digit five: type the word anew in plain letters"),
+        ("\u201c", "remove it"), ("\u202e", "remove it"), ("?", "remove it"),
+    ],
+)  # fmt: skip
+def test_a_sign_that_looks_like_another_one_is_told_which(sign: str, remedy: str) -> None:
+    """To remove it, as was said of each, made another mistake of it."""
+    rules = [{"if": f"close {sign} open", "then": "buy"}, {"if": "close < 1", "then": "close"}]
+    (problem,) = check(text_of(rules=rules)).errors
+    assert (problem.code, problem.loc.index, problem.hints[0].text) == (Code.PARSE_ERROR, 6, remedy)
 
 
 def test_the_meaning_of_the_moving_average_crossover_is_golden() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,8 +26,10 @@ from tradewright.model.bars import Bars, Timeframe, Times
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.model.signal import SignalCandidate
 from tradewright.research.bars import InstrumentBars
+from tradewright.research.look_ahead import allocation_evidence
 from tradewright.research.signals import Declared
 from tradewright.research.weight_signals import WeightSignals, complete, next_start, replayed, weight_signals
+from tradewright.store.artefacts import Artefacts
 
 DECLARED = Declared("random", {}, 0.5, 1.0, "settings")
 MIXED = {"coin": "24/7", "share": "XNYS", "other": "XLON"}
@@ -180,3 +183,13 @@ def test_a_signal_has_the_time_of_its_row_and_the_newest_close_in_it() -> None:
     )
     assert {each.bar_ts for each in told} == {told[0].bar_ts}
     assert [each.instrument for each in told] == ["coin", "share"]
+
+
+def test_look_ahead_evidence_of_other_rows_is_not_taken_for_theirs(tmp_path: Path) -> None:
+    markets, kept = {"coin": "24/7", "share": "XNYS"}, Artefacts(tmp_path)
+    tables = {name: item(name, markets[name], ts) for name, ts in grids(Timeframe.D1, markets).items()}
+    told = {name: BacktestSpec(sessions=sessions_of(market)) for name, market in markets.items()}
+    for count, specs in ((1, dict.fromkeys(tables, BacktestSpec())), (2, told), (2, told)):
+        found = allocation_evidence(Random(1), tables, specs, kept)
+        assert [each.findings for each in found.values()] == [(), ()]
+        assert len(list(tmp_path.iterdir())) == count

@@ -108,6 +108,39 @@ def test_the_lab_keeps_a_document_and_tells_why_it_signs_none(page: Page, server
     page.await_text("no package is chosen")
 
 
+def test_a_document_is_written_checked_and_saved_by_a_press(page: Page, server: Served, conf: Path) -> None:
+    """R-STRAT-38, as wide as a desk and as a phone: a wrong name is told at once, with its line; then it is saved."""
+    sound = (LIBRARY / "rsi_pullback.yaml").read_text().replace("id: rsi_pullback", "id: mine")
+    try:
+        for width in (1440, 390):
+            page.size(width, 900)
+            page.open(server.address("documents"))
+            page.await_text("my_strategy is sound", "What it does", "orders can fill in the next bar", "Save into")
+            page.type("textarea", sound.replace("rsi(close", "rsj(close"))
+            page.await_text("2 errors", "DSL_UNSUPPORTED_FUN", "line 15, column 39", "did you mean rsi?")
+            edges = page.run("all('h1, h2, li, textarea, button').map(e => e.getBoundingClientRect().right)")
+            assert max(edges) <= width
+            assert any(read.rstrip().endswith("^") for read in page.run("all('pre').map(e => e.textContent)"))
+        page.click("button", "Save into conf/strategy")
+        page.await_text("refused: document: the document has 2 errors")
+        assert not (conf / "strategy" / "mine.yaml").exists()
+        page.type("textarea", sound)
+        page.await_text("mine is sound")
+        page.click("button", "Save into conf/strategy")
+        page.await_text("conf/strategy/mine.yaml: written", "conf/strategy: mine")
+        assert (conf / "strategy" / "mine.yaml").read_text() == sound
+        page.type("textarea", f"# changed\n{sound}")
+        page.click("button", "Save into conf/strategy")
+        page.await_text("none is overwritten unasked")
+        page.click("[role=switch]")
+        page.click("button", "Save into conf/strategy")
+        page.await_text("conf/strategy/mine.yaml: replaced")
+        assert [text for text in page.complaints if not any(known in text for known in OWN_POLICY)] == []
+    finally:
+        (conf / "strategy" / "mine.yaml").unlink(missing_ok=True)
+        page.size(1500, 1200)
+
+
 def tiles(text: str) -> str:
     start = text.find("Total return")
     return text[start : text.find("What speaks against it", start)]
@@ -386,6 +419,6 @@ def test_a_suspicious_bar_is_set_aside_from_the_quality_page(page: Page, server:
 
 def test_without_the_token_a_browser_sees_nothing(page: Page, server: Served) -> None:
     page.call("Network.clearBrowserCookies")
-    for app in ("", "lab/", "monitor/", "quality/"):
+    for app in ("", "lab/", "documents/", "monitor/", "quality/"):
         page.open(f"http://127.0.0.1:{server.port}/{app}")
         assert page.await_text("A token is needed").endswith("it holds the token.")

@@ -20,6 +20,12 @@ def documents() -> Iterator[Case]:
         "look-ahead": TEXT.replace("ma(close, fast)", "lag(close, -1)"),
         "an unknown function": TEXT.replace("crossover(", "exec("), "an unknown key": TEXT + "code: import os\n",
         "no rules": TEXT.partition("rules:")[0], "nothing": "", "a NUL": "id: a\0b",
+        "YAML 1.1": f"%YAML 1.1\n---\n{TEXT}", "a number of another base": TEXT.replace("fast: 10", "fast: 010"),
+        "a hidden end of a line": TEXT.replace("metadata:", "# a\u2028metadata: {}\nmetadata:"),
+        "a merge key": f"{TEXT}<<: {{confidence: 1}}\n", "no instruments": f"{TEXT}instruments: []\n",
+        "shorter bars": TEXT.replace("timeframe: null", "timeframe: 1d").replace("close, fast", "close on 1m, fast"),
+        "a quotient by zero": TEXT.replace("ma(close, fast)", "close / 0"),
+        "a name of another alphabet": TEXT.replace("crossover(", "\u0441rossover("),
     }.items():  # fmt: skip
         yield f"a document: {name}", _with_document(text.encode()), "BAD_DOCUMENT"
     for name, line in {

@@ -6,19 +6,27 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.operations.packages import import_package
 from conf.compose import compose
+from conf.scenarios import scenarios
 from conf.schema.settings import Settings
-from runtime.verification import Admission
+from runtime import verification
+from runtime.container import Container
+from runtime.verification import Admission, demand_bounded
 from tests.packages.hostile import cases
-from tests.packages.support import file_of, frame_of, good, members, packed, tar_of, unsigned
+from tests.packages.support import TEXT, file_of, frame_of, good, members, packed, tar_of, unsigned
 from tests.support.houses import conf_copy
+from tradewright.dsl.check import compiled
+from tradewright.dsl.effort import values_in_a_bar
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.packages.fault import REMEDY, PackageFault, PackageRefused
 from tradewright.packages.package import read
+from tradewright.scenarios.document import ScenarioDocument
 
 corpus = cache(cases)
 BOTH = Admission(unsigned=True, untrusted=True)
@@ -103,3 +111,37 @@ def test_noise_at_every_layer_is_refused_and_never_a_traceback(noise: bytes, lay
     ][layer]()  # fmt: skip
     with pytest.raises(PackageRefused):
         read(made)
+
+
+def test_work_on_stored_bars_and_scenarios_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its maker chose the rules and the scenarios; the bars are the receiver's, those of its period alone."""
+    base = (f"storage.root={tmp_path}", "feed=files", "backtest.timeframe=1d", "universe.instruments=[BTC,ETH]")
+    text = TEXT.replace("ma(close, fast)", "ma(close + open, fast)")
+    document, program = compiled(text)
+    a_bar = values_in_a_bar(program, document.values())
+    assert a_bar > 20
+    days = pd.date_range("2026-01-01", periods=300, tz="UTC")
+    prices = dict.fromkeys(("open", "high", "low", "close", "volume"), 100.0)
+    with Container(compose(base)) as house:
+        for symbol, kept in (("BTC", days), ("ETH", days[:100]), ("SPY", days)):
+            house.bar_store.upsert(symbol, Timeframe.D1, BarKind.TRADE, pd.DataFrame({"ts": kept, **prices}))
+    (crash,) = scenarios(["scenario_flash_crash"])
+
+    def most(bars: float, *more: str, on: tuple[ScenarioDocument, ...] = ()) -> str:
+        monkeypatch.setattr(verification, "MOST_WORK", bars * a_bar)
+        try:
+            demand_bounded(compose((*base, *more)), document, program, on)
+        except PackageRefused as error:
+            return error.code
+        return ""
+
+    refused = PackageFault.TOO_MUCH_WORK.value
+    assert [most(400), most(399)] == ["", refused]
+    period = "backtest.start=2026-01-11", "backtest.end=2026-01-20"
+    assert [most(20, *period), most(19, *period)] == ["", refused]
+    bars = crash.duration_bars * crash.instruments
+    assert [most(max(400, bars), on=(crash,)), most(bars - 1, *period, on=(crash,))] == ["", refused]
+    with Container(compose(base)) as house:
+        house.bar_store.upsert("BTC", Timeframe.M1, BarKind.TRADE, pd.DataFrame({"ts": days, **prices}))
+    assert [most(400), most(399)] == ["", refused], "minutes make no more days than they last"
+    assert [most(0, "universe.instruments=[EURUSD]")] == [""], "the receiver may have no bars yet"

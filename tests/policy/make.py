@@ -35,6 +35,7 @@ SNAPSHOT: dict[str, Any] = {
         "market_open": True,
         "event_blackout_active": False,
         "liquidity_score": 0.9,
+        "spread_bps": 1,
         "last_price": 200,
         "previous_close": 200,
         "atr": 2,

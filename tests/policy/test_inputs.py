@@ -59,6 +59,7 @@ def test_the_paths_cover_all_three_inputs() -> None:
     [
         ("market.data_age_seconds", -1),
         ("market.liquidity_score", 1.01),
+        ("market.spread_bps", -1),
         ("rates", ({"source": "EUR", "target": "USD", "rate": 0, "age_seconds": 0},)),
         ("holdings.gross_exposure", -1),
         ("holdings.committed_cash", -1),

@@ -18,6 +18,7 @@ ADVICE = "s.reasoning"
 UNCUT = {"l.max_size_pct": 1, "l.max_order_value": 1}
 LOSS = {"l.max_daily_loss": 50}
 TIGHTENED = {"seq": 7, "name": "max_gross", "value": "0.4", "base": "0.5", "actor": "ann", "reason": "too hot"}
+UNSPREAD = {"s.market.spread_bps": None}
 REAL = {"s.mode": "live", "s.stage": "live_small"}
 
 
@@ -75,6 +76,11 @@ BOUNDARIES: list[tuple[str, Changes, Changes]] = [
     ("INPUT_NOT_PLAUSIBLE", recent(60), recent(60, quantity=1e19)),
     ("EVENT_BLACKOUT", {}, {"s.market.event_blackout_active": True}),
     ("ILLIQUID", {"s.market.liquidity_score": 0.7}, {"s.market.liquidity_score": 0.6999}),
+    ("SPREAD_STRESS", {"s.market.spread_bps": 50}, {"s.market.spread_bps": 50.001}),
+    ("SPREAD_STRESS", {"l.max_spread_bps": 5, "s.market.spread_bps": 5}, {"l.max_spread_bps": 0.5}),
+    ("SPREAD_UNKNOWN", UNSPREAD, UNSPREAD | {"s.stage": "sandbox"}),
+    ("SPREAD_UNKNOWN", REAL, REAL | UNSPREAD),
+    ("SPREAD_UNKNOWN", {"s.mode": "live"}, {"s.mode": "live"} | UNSPREAD),
     ("BARS_GAP", {}, {"s.market.bars_gap": True}),
     ("VOLATILITY_PAUSE", {}, {"s.market.volatility_pause": True}),
     ("CHECK_MISSING", check(), {"s.checks": ()}),
@@ -156,6 +162,8 @@ BOUNDARIES: list[tuple[str, Changes, Changes]] = [
     ("DRAWDOWN_WARNING", {"s.holdings.daily_drawdown": 0.0199}, {"s.holdings.daily_drawdown": 0.02}),
     ("DRAWDOWN_WARNING", {"s.holdings.daily_drawdown": 0.03}, {"s.holdings.daily_drawdown": 0.0299}),
     ("DATA_AGE_RELAXED", {}, {"s.market.bars_only_seconds": 60}),
+    ("SPREAD_NOT_WATCHED", REAL | UNSPREAD, UNSPREAD),
+    ("SPREAD_NOT_WATCHED", {}, UNSPREAD | {"s.mode": "sim", "s.stage": "local"}),
     ("LIMITS_TIGHTENED", {}, {"l.tightened": (TIGHTENED,)}),
     ("ADVISER_FAILURE_IGNORED", REAL | {ADVICE: {"status": "FAILED"}}, {ADVICE: {"status": "FAILED"}}),
 ]

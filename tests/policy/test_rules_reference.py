@@ -38,6 +38,7 @@ DIGESTS = {
     "11": "6587e4778debef2e466430fdf064b0b3dfeaf57a758e17279e03f511b184a178",
     "12": "1a24c069c869836b15ef99cd008833f48ecd103b5f1fc169d97239a0e37ece3d",
     "13": "d96bdab1ad6691346e398daaf397f312a03c3925ad8db0ab8d60954c91936b1b",
+    "14": "799fe01476fe37fc96d69860198eef50ff5b7a4c8d7d4b6d79c09a50157f2004",
 }
 """The digest of the rules' code, by version. A new digest needs a new version, unless the change is only of form."""
 

@@ -210,20 +210,50 @@ def _reader_of(generate_signal: GenerateSignal) -> Callable[..., OrderRequest]:
     return _itself if answers_with_requests(generate_signal) else _four_numbers
 
 
-def compile_decision(generate_signal: GenerateSignal, features: int, params: int) -> str:
-    """Compile a decision by itself, as the kernel would, and name the type of what it returns.
+@functools.lru_cache(maxsize=256)
+def decision_alone(generate_signal: GenerateSignal, features: int, params: int) -> Compiled:
+    """A decision compiled by itself, with every index checked, for the arguments that the kernel gives it.
 
     Machine code is kept as that of the kernel is, so that the same decision is compiled once.
 
     Raises:
         numba.core.errors.NumbaError: it cannot be compiled.
     """
-    compiled = njit(_copy(plain(generate_signal), {}, {}, _checked_part), cache=True, **CHECKED_OPTIONS)
+    compiled: Compiled = njit(_copy(plain(generate_signal), {}, {}, _checked_part), cache=True, **CHECKED_OPTIONS)
     number, tuple_of = types_of_numba.float64, types_of_numba.UniTuple
     column = types_of_numba.Array(number, 1, "C", readonly=True)
     columns, numbers = tuple_of(column, features or 1), tuple_of(number, params or 1)  # type: ignore[no-untyped-call]
-    compiled.compile((types_of_numba.int64, columns, numbers, number))
-    return str(compiled.nopython_signatures[0].return_type)
+    compiled.compile((types_of_numba.int64, columns, numbers, number))  # type: ignore[attr-defined]
+    return compiled
+
+
+def compile_decision(generate_signal: GenerateSignal, features: int, params: int) -> str:
+    """Compile a decision by itself, as the kernel would, and name the type of what it returns.
+
+    Raises:
+        numba.core.errors.NumbaError: it cannot be compiled.
+    """
+    compiled = decision_alone(generate_signal, features, params)
+    return str(compiled.nopython_signatures[0].return_type)  # type: ignore[attr-defined]
+
+
+@functools.lru_cache(maxsize=256)
+def plain_simulator(generate_signal: GenerateSignal, features: int, params: int, shape: Shape) -> Callable[..., None]:
+    """:func:`~tradewright.backtest.kernel.simulate_sets` as plain Python around a decision that is compiled by itself.
+
+    It takes what :func:`simulator` takes, with logs as record arrays, and gives the same bytes.
+
+    Raises:
+        numba.core.errors.NumbaError: the decision cannot be compiled.
+    """
+    decision = decision_alone(generate_signal, features, params)
+    answer = {"generate_signal": decision, "answer_as_request": _reader_of(generate_signal)}
+    shape = shape._replace(REQUESTS=answers_with_requests(generate_signal))
+    return _copy(plain(kernel.simulate_sets), {**answer, **shape._asdict()}, {}, _as_it_is)
+
+
+def _as_it_is(function: types.FunctionType) -> Compiled:
+    return function
 
 
 def compile_allocation(allocate: Allocate, features: int, params: int) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from tradewright.backtest.account import ACCOUNT_SLOTS, FILLS, BarArrays, FillLog
 from tradewright.backtest.code import answers_with_requests
 from tradewright.backtest.compiled import shape_of, simulator
+from tradewright.backtest.first_bars import first_bars
 from tradewright.backtest.kernel import ALL_ORDERS, ALL_TRADES, SUMMARY_SLOTS, Matrix, Workspace
 from tradewright.backtest.orders import TARGET_SLOTS
 from tradewright.backtest.result import FILL, TRADE, BacktestResult, parted, totals_of
@@ -26,6 +27,10 @@ VOLATILITY = Feature("rolling_vol", (20,))
 
 BARS_PER_FILL = 8
 """The first pass has room for a fill and a trade in so many bars; a run with more is made once again with enough."""
+
+
+FEW_BARS = 2_048
+"""Up to so many bars are checked by numpy, without a compiler; more of them in one compiled pass."""
 
 
 class Inputs(NamedTuple):
@@ -77,12 +82,12 @@ def _one(
 ) -> tuple[Matrix, int]:
     """The summary, and how many rows the log of fills would have."""
     summary = np.empty((1, SUMMARY_SLOTS))
-    counts = len(inputs.features), len(inputs.params)
-    kernel = simulator(strategy.generate_signal, *counts, shape_of(rules, market))
+    kernel = strategy.generate_signal, len(inputs.features), len(inputs.params), shape_of(rules, market)
     nothing, none = contiguous(np.empty((0, 0))), np.empty((0, 0), np.int64)
     workspace = workspace_of(rules)
     with located_errors(strategy):
-        kernel(*inputs, nothing, none, nothing, market, rules, workspace, log, summary)
+        if not first_bars(*kernel).run(inputs, market, rules, workspace, log, summary):
+            simulator(*kernel)(*inputs, nothing, none, nothing, market, rules, workspace, log, summary)
     return summary, int(workspace.account[FILLS])
 
 
@@ -143,7 +148,7 @@ def check_bars(bars: Bars) -> None:
     if len(set(lengths.values())) > 1:
         raise DataError(f"columns of unequal length: {lengths}", where="bars", remedy="cut them to one length")
     prices = map(contiguous, (bars.open, bars.high, bars.low, bars.close))
-    if are_sound(np.ascontiguousarray(bars.ts).view(np.int64), *prices):
+    if len(bars.ts) > FEW_BARS and are_sound(np.ascontiguousarray(bars.ts).view(np.int64), *prices):
         return
     if len(bars.ts) > 1 and not bool(np.all(bars.ts[1:] > bars.ts[:-1])):
         first = int(np.argmin(bars.ts[1:] > bars.ts[:-1])) + 1

@@ -17,7 +17,7 @@ from tradewright.indicators.catalogue import resolve
 from tradewright.model.allocation import Allocation, decision_of, is_allocation
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import StrategyError, TradewrightError
-from tradewright.model.recursion import with_inputs
+from tradewright.model.recursion import RECURSIONS, with_inputs
 from tradewright.model.strategy import MOST_FEATURES, Action, Feature, OrderRequest, Strategy, is_order
 
 RETURNS = (
@@ -74,7 +74,24 @@ def features_of(strategy: Strategy | Allocation) -> tuple[Feature, ...]:
         raise StrategyError(what, where=_place_of_state(strategy), remedy=fewer)
     for each in with_inputs(found):
         _check_feature(strategy, each)
+    _check_labels(strategy, found)
     return found
+
+
+def _check_labels(strategy: Strategy | Allocation, features: tuple[Feature, ...]) -> None:
+    """Refuse a feature that remembers under the label of another: reports and signals tell them apart by it.
+
+    The names of indicators are ours, and differ; those of what remembers are the author's.
+    """
+    known: dict[str, Feature] = {}
+    for each in features:
+        other = known.setdefault(each.label, each)
+        if other != each and {each.indicator, other.indicator} & RECURSIONS.keys():
+            what = f"prepare_state: two different features are shown as {each.label}, and one of them remembers"
+            remedy = (
+                f"give it a name of its own: remembered(..., names=({each.label.partition('(')[0] + '_2'!r},), ...)"
+            )
+            raise StrategyError(what, where=_place_of_state(strategy), remedy=remedy)
 
 
 def _check_feature(strategy: Strategy | Allocation, feature: Feature) -> None:

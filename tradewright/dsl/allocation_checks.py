@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tradewright.dsl.allocation import EQUAL, MOST_HELD
-from tradewright.dsl.document import SIZE, STEERING
+from tradewright.dsl.document import STEERING
 from tradewright.dsl.problem import Hint, Problem
 from tradewright.dsl.program import AllocationTerms, Program
 from tradewright.dsl.reach import Range
 from tradewright.dsl.reading import DocumentReading
 from tradewright.dsl.terms import Op, Term, walk
 
-_OF_RULES = {
-    **dict.fromkeys(STEERING, "it steers the orders of rules, and an allocation has none"),
-    SIZE: "the size of an allocation is its weights: write allocate.total",
-}
+_OF_RULES = dict.fromkeys(STEERING, "it steers the orders of rules, and an allocation has none")
 
 
 def allocation_problems(
@@ -30,7 +27,7 @@ def allocation_problems(
     yield from _ranking(reading, terms)
     yield from _limits(reading, program, terms)
     yield from _sameness(reading, terms, found)
-    if found[terms.weights][1] <= 0.0:
+    if not found[terms.weights][1] > 0.0:
         hint = Hint(text="write what is above 0, such as 1 / stdev(close, 20)")
         yield reading.problem("it is never above 0, so that nothing would be held", "allocate.weights", hint)
 

@@ -85,6 +85,8 @@ def _of_sides(reader: Reader, sides: tuple[str, str], sign: str, bounds: Mapping
     if left == right:
         return "both sides are the same"
     found = ranged(bounds, left, right)
+    if unknown := [text for text, term in ((one, left), (other, right)) if math.isnan(found[term][0])]:
+        return f"{unknown[0]} is never known"
     if found[left][1] <= found[right][0] or found[right][1] <= found[left][0]:
         told = [(text, found[term]) for text, term in ((one, left), (other, right)) if term.number is None]
         return " and ".join(f"{text} {_span(*span)}" for text, span in told)

@@ -146,7 +146,8 @@ class StrategyDocument(FrozenModel):
         rules: see :class:`Rule`; their order does not matter. Empty for an allocation.
         allocate: the weights of all instruments together; None where there are rules.
         exits: protective orders.
-        confidence, instruments, grid, certify: as in every strategy file (docs/configuration.md).
+        confidence, instruments, grid, certify: as in every strategy file (docs/configuration.md); a list of instruments
+            holds one or more.
     """
 
     id: Identifier
@@ -159,7 +160,7 @@ class StrategyDocument(FrozenModel):
     dsl: Annotated[str, Field(pattern=r"^0\.1(\.[0-9]+)?$")] = VERSION
     exits: Exits = Exits()
     confidence: Annotated[float, Field(ge=0, le=1)] = 0.5
-    instruments: tuple[Instrument, ...] | None = None
+    instruments: Annotated[tuple[Instrument, ...], Field(min_length=1)] | None = None
     grid: dict[ParameterName, Annotated[tuple[Figure, ...], Field(min_length=1)]] = Field(default_factory=dict)
     certify: DeclaredLimits = DeclaredLimits()
 

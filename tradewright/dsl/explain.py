@@ -125,8 +125,8 @@ def explain(document: StrategyDocument, program: Program, least_confidence: Deci
         needs=(f"It decides on {on}, and needs {needed.pop(DECIDED)} of them before all its values are known.",
                *(f"It needs {bars} bars of {_named(series)}." for series, bars in needed.items()),
                f"It reads {', '.join(dict.fromkeys(feature.label for feature in features))}."),
-        trades=_SHARING if shared else (*_trades(program, values), *_reviewed(document, program, least_confidence)),
-        risks=_risks(document, values) if shared is None else _SHARED_RISKS,
+        trades=(*(_SHARING if shared else _trades(program, values)), *_reviewed(document, program, least_confidence)),
+        risks=_risks(document, values) if shared is None else (_shared_size(values), *_SHARED_RISKS),
         proof=_proof(program, values),
         hash=program.hash,
     )  # fmt: skip
@@ -165,6 +165,12 @@ _SHARED_RISKS = (
     "It holds nothing short and borrows nothing.",
     "There is no stop: between two of its dates a position can lose all of its size.",
 )
+
+
+def _shared_size(values: Mapping[str, float]) -> str:
+    """How much of the equity the weights share out in trading."""
+    size = f"{values['size_pct'] * 100:g}%" if "size_pct" in values else "a hundredth"
+    return f"In trading the weights share out {size} of the equity (params.size_pct); backtests share out all of it."
 
 
 def _shares(form: AllocationForm, values: Mapping[str, float]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -46,6 +47,11 @@ _FOREIGN = {
     "&&": "and", "&": "and", "||": "or", "|": "or", "!": "not", "==": "two comparisons, <= and >=", "=": "<= or >=",
     "^": "a product", "%": "0.05 for 5 %", ";": "a comma", "[": "lag(x, n) for the value n bars ago",
 }  # fmt: skip
+_ALIKE = {
+    "\u2212": "-", "\u2013": "-", "\u2014": "-", "\u00d7": "*", "\u00b7": "*", "\u00f7": "/", "\u2264": "<=",
+    "\u2265": ">=", "\u2018": "nothing", "\u2019": "nothing", "\u201c": "nothing", "\u201d": "nothing",
+}  # fmt: skip
+"""Signs that word processors write, and those of the keyboard."""
 _SHOWN = {
     "NUMBER": "a number", "NAME": "a name", "LPAR": "(", "RPAR": ")", "COMMA": "a comma", "COMPARE": "< <= > >=",
     "SIGN": "+ -", "TIMES": "* /", "AND": "and", "OR": "or", "NOT": "not", "OF": "of", "ON": "on",
@@ -142,13 +148,26 @@ def _refusal(error: UnexpectedInput, text: str) -> Refusal:
     if found in _FOREIGN:
         return Refusal(Code.PARSE_ERROR, f"{found!r} is no operator", index, f"write {_FOREIGN[found]}")
     if isinstance(error, UnexpectedCharacters):
-        return Refusal(Code.PARSE_ERROR, f"{found!r} has no meaning here", index, "remove it")
+        return Refusal(Code.PARSE_ERROR, f"{found!r} has no meaning here", index, _instead(found))
     token = str(getattr(error, "token", found))
     near = [word for word in difflib.get_close_matches(token.lower(), KEYWORDS, n=1, cutoff=0.6) if word != token]
     hint = f"did you mean {near[0]}?" if near else _expected(error)
     if getattr(getattr(error, "token", None), "type", "") == "COMPARE":
         hint = "two comparisons are joined by and: a < b and b < c"
     return Refusal(Code.PARSE_ERROR, f"{token!r} is not expected here", index, hint)
+
+
+def _instead(sign: str) -> str:
+    """What to do about a sign that is none of the language: many look like one that is."""
+    if sign.isascii():
+        return "remove it"
+    plain = _ALIKE.get(sign) or unicodedata.normalize("NFKC", sign)
+    if plain != sign and plain.isascii():
+        return "remove it" if plain == "nothing" else f"write {'a space' if plain.isspace() else plain}"
+    if sign.isalnum():
+        name = unicodedata.name(sign, "a foreign sign").lower()
+        return f"it is the {name}: type the word anew in plain letters"
+    return "remove it"
 
 
 def _at_end(error: UnexpectedToken) -> bool:

@@ -141,7 +141,9 @@ _ALL: Range = (-math.inf, math.inf)
 def ranged(bounds: Mapping[str, Range], *terms: Term) -> dict[Term, Range]:
     """Between which values every number lies, whatever the bars, for parameters within these bounds.
 
-    A condition lies between 0 (never) and 1 (always, where its values are known).
+    A condition lies between 0 (never) and 1 (always, where its values are known). A number that is never known, as a
+    quotient by zero, has the range NaN to NaN, and so has all that is computed of it; a comparison with it is never
+    true.
     """
     found: dict[Term, Range] = {}
     for term in walk(*terms):
@@ -153,6 +155,8 @@ def ranged(bounds: Mapping[str, Range], *terms: Term) -> dict[Term, Range]:
 def _range(term: Term, below: list[Range], bounds: Mapping[str, Range]) -> Range:
     if term.op in BOOLEAN:
         return _truth(term, below)
+    if any(math.isnan(low) for low, _ in below):
+        return _UNKNOWN
     match term.op:
         case Op.NUMBER:
             return (float(term.words[0]), float(term.words[0]))
@@ -168,6 +172,10 @@ def _range(term: Term, below: list[Range], bounds: Mapping[str, Range]) -> Range
             return (0.0, 1.0)
         case Op.BARS_SINCE:
             return (0.0, below[1][1] - 1)
+        case Op.DIVIDE if below[1] == (0.0, 0.0):
+            return _UNKNOWN
+        case Op.DIVIDE | Op.SUBTRACT if term.args[0] == term.args[1]:
+            return (0.0, 0.0) if term.op is Op.SUBTRACT else (1.0, 1.0)
     return _calculated(term.op, below)
 
 
@@ -208,6 +216,8 @@ def _truth(term: Term, below: list[Range]) -> Range:
             return (max(low for low, _ in below), max(high for _, high in below))
     (low, high), (least, most) = below
     left, right = term.args
+    if math.isnan(low) or math.isnan(least):
+        return (0.0, 0.0)
     if left == right:
         return (0.0, 0.0) if term.op is Op.LESS else (1.0, 1.0)
     if term.op is Op.LESS and _is_never_below(left, right):
@@ -219,6 +229,7 @@ def _truth(term: Term, below: list[Range]) -> Range:
     return (float(high <= least), float(low <= most))
 
 
+_UNKNOWN = (math.nan, math.nan)
 _LOW = ("low", "donchian_lower")
 _NEVER_ABOVE = {
     "open": _LOW,

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from typing import Any, NamedTuple
 
+from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -19,6 +21,9 @@ from tradewright.model.plain_yaml import PLAIN, TAG, AliasRefused, PlainComposer
 MAX_CHARACTERS = 65_536
 MAX_DEPTH = 8
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_HIDDEN_BREAK = re.compile("[\x85\u2028\u2029]")
+"""Signs that YAML's parser reads as the end of a line, and editors show within one."""
+_BREAK = re.compile("\r\n|\r|\n")
 
 
 class _Composer(PlainComposer):
@@ -64,9 +69,12 @@ def read(text: str) -> Source:
         raise _refused(f"the document has {len(text)} characters, at most {MAX_CHARACTERS} are read")
     if (nested := too_deep(text, MAX_DEPTH)) is not None:
         raise _refused(f"it is nested deeper than {MAX_DEPTH} levels", text.count("\n", 0, nested) + 1)
+    _refuse_odd_lines(text)
     yaml = plain_yaml(MAX_DEPTH, _Composer)
     try:
         root = yaml.compose(text)
+    except MaxDepthExceededError as error:
+        raise _refused(f"it is nested deeper than {MAX_DEPTH} levels", error.problem_mark.line + 1) from None
     except AliasRefused as error:
         mark = error.problem_mark
         raise _refused(f"{error.problem} is an alias; write the value out", mark.line + 1, mark.column + 1) from None
@@ -81,6 +89,24 @@ def read(text: str) -> Source:
     _check(root)
     values: dict[str, Any] = yaml.constructor.construct_document(root)
     return Source(values, root, text)
+
+
+def _refuse_odd_lines(text: str) -> None:
+    """Refuse hidden ends of lines, and directives: ``%YAML 1.1`` makes 8 of ``010``, and another reader 10."""
+    if (found := _HIDDEN_BREAK.search(text)) is not None:
+        name = f"U+{ord(found.group()):04X}"
+        raise _refused(f"{name} is a hidden end of a line; remove it", *_place(text, found.start()))
+    for number, line in enumerate(_BREAK.split(text), 1):
+        if line.startswith("%"):
+            raise _refused("a document has no directives; remove the line", number)
+        if line.strip("\ufeff \t") and not line.lstrip("\ufeff \t").startswith("#"):
+            return
+
+
+def _place(text: str, position: int) -> tuple[int, int]:
+    """Line and column of a character, from 1."""
+    ends = [found.end() for found in _BREAK.finditer(text, 0, position)]
+    return len(ends) + 1, position - (ends[-1] if ends else 0) + 1
 
 
 def _refused(message: str, line: int = 0, column: int = 1, path: str = "") -> DocumentRefused:
@@ -100,7 +126,7 @@ def _check(node: Node, path: str = "") -> None:
             if not isinstance(key, ScalarNode):
                 raise _refused("a key must be text", *at)
             if str(key.tag) != f"{TAG}str":
-                raise _refused(f"a key must be text, not {key.value}; a comma parts entries: write 35.5, not 35,5", *at)
+                raise _refused(_NO_KEY.get(str(key.tag), "a key must be text, not {}").format(key.value), *at)
             _check(key, path)
             if key.value in seen:
                 raise _refused(f"the key {key.value!r} stands twice; keep one", *at)
@@ -111,15 +137,27 @@ def _check(node: Node, path: str = "") -> None:
             _check(item, f"{path}[{place_in_list}]")
     elif _SURROGATE.search(node.value):
         raise _refused("it holds half of a character (a surrogate)", *place)
-    elif str(node.tag) in (f"{TAG}float", f"{TAG}int") and not _is_number(node.value):
-        raise _refused(f"{node.value} is no finite decimal number", *place)
+    elif str(node.tag) in (f"{TAG}float", f"{TAG}int") and (wrong := _no_number(node.value)):
+        raise _refused(wrong, *place)
 
 
-def _is_number(text: str) -> bool:
-    try:
-        return len(text) <= 40 and math.isfinite(float(text)) and "_" not in text
-    except ValueError:
-        return False
+_COMMA = "a key must be text, not {}; a comma parts entries: write 35.5, not 35,5"
+_NO_KEY = {
+    f"{TAG}int": _COMMA,
+    f"{TAG}float": _COMMA,
+    f"{TAG}merge": "{} takes the keys of another mapping; write them out",
+}
+_OTHER_BASE = re.compile(r"[-+]?0[0-9]")
+
+
+def _no_number(text: str) -> str:
+    """Why a number is refused; empty for one that everybody reads alike."""
+    if _OTHER_BASE.match(text):
+        return f"{text} has leading zeros, by which some read another number; write the digits"
+    with suppress(ValueError):
+        if len(text) <= 40 and math.isfinite(float(text)) and "_" not in text:
+            return ""
+    return f"{text} is no finite decimal number"
 
 
 def _parts(path: str) -> list[str]:
@@ -149,5 +187,4 @@ def _inside(text: str, node: ScalarNode, index: int) -> tuple[int, int]:
     visible = [place for place, sign in enumerate(body) if not sign.isspace()]
     last = len(body) - (1 if node.style in ("'", '"') else 0)
     at = visible[wanted] if wanted < len(visible) else last
-    position = start + skip + at
-    return text.count("\n", 0, position) + 1, position - (text.rfind("\n", 0, position) + 1) + 1
+    return _place(text, start + skip + at)

@@ -14,7 +14,7 @@ from tradewright.dsl.program import AllocationTerms, Program
 from tradewright.dsl.reach import Range, first_bars, ranged
 from tradewright.dsl.reading import PRICES, DocumentReading
 from tradewright.dsl.terms import FALSE, ROLLING, Op, Term, walk
-from tradewright.dsl.time_checks import time_problems
+from tradewright.dsl.time_checks import shorter_series, time_problems
 
 _OTHER = {RuleAction.BUY: RuleAction.SELL, RuleAction.SELL: RuleAction.BUY}
 _ENTRIES = frozenset(_OTHER)
@@ -29,6 +29,7 @@ def examine(reading: DocumentReading, program: Program, bars: int | None) -> lis
     if program.allocation is not None:
         shared = list(_allocation(reading, program, program.allocation))
         shared += [*effort_problems(reading, program), *time_problems(reading, program)]
+        shared += shorter_series(reading, program)
         return [*shared, *_windows(reading), *_length(reading, bars)]
     found = [*_entries_and_exits(reading, program), *_prices(reading), *_bounded_risk(reading, program)]
     found += [*_said_twice(reading, program), *_constant(reading, program), *_contradictions(reading)]
@@ -36,6 +37,7 @@ def examine(reading: DocumentReading, program: Program, bars: int | None) -> lis
         *effort_problems(reading, program),
         *_backtested_alone(reading, program),
         *time_problems(reading, program),
+        *shorter_series(reading, program),
     ]
     return [*found, *_windows(reading), *_distances(reading, program), *_length(reading, bars)]
 
@@ -185,7 +187,7 @@ def _windows(reading: DocumentReading) -> Iterator[Problem]:
 def _distances(reading: DocumentReading, program: Program) -> Iterator[Problem]:
     found = ranged(_bounds(program), *reading.prices.values())
     for path, term in reading.prices.items():
-        if found[term][1] <= 0:
+        if not found[term][1] > 0:
             told = "it is never above 0, so that no order could be placed"
             yield reading.problem(told, path, Hint(text="write what is above 0"))
 

@@ -1,4 +1,4 @@
-"""Warnings of functions of time that can tell nothing on the bars that a document decides on."""
+"""What the bars that a document decides on cannot tell: a time within them, and the bars that are shorter."""
 
 from __future__ import annotations
 
@@ -25,6 +25,21 @@ def time_problems(reading: DocumentReading, program: Program) -> Iterator[Proble
         told = {_told(each, program) for each in walk(term) if each.op is Op.COLUMN}
         for message, remedy in sorted(each for each in told if each is not None):
             yield reading.problem(message, path, Hint(text=remedy), severity=Severity.WARNING)
+
+
+def shorter_series(reading: DocumentReading, program: Program) -> Iterator[Problem]:
+    """Series on bars that are shorter than those that are decided on, which no backtest reads.
+
+    Nothing is said where the length is not known (``timeframe: null``).
+    """
+    own = program.timeframe
+    if not own:
+        return
+    for path, term in reading.terms().items():
+        read = {str(each.words[2]) for each in walk(term) if each.op is Op.COLUMN} - {""}
+        for other in sorted(each for each in read if Timeframe(each).seconds < Timeframe(own).seconds):
+            told = f"it reads bars of {other}, which are shorter than the bars of {own} that are decided on"
+            yield reading.problem(told, path, Hint(text=f"write on {own} or longer, or timeframe: {other}"))
 
 
 def _told(column: Term, program: Program) -> tuple[str, str] | None:

@@ -49,12 +49,37 @@ def market_of(
         event_blackout_active=blackout.active,
         event=blackout.reason,
         liquidity_score=facts.liquidity,
+        spread_bps=newest_spread(quote, facts),
         last_price=facts.last_close if told is None else told,
         previous_close=facts.previous_close,
         atr=facts.atr,
         bars_gap=facts.gap,
         volatility_pause=facts.shock,
     )
+
+
+def newest_spread(quote: Quote | None, facts: MarketState) -> Decimal | None:
+    """The spread in basis points of the middle, from whatever is newest; None where that has none. None is assumed.
+
+    A quote younger than the newest bar speaks alone: one with a single side, or whose bid is above its ask, has no
+    spread, whatever the bar had. A quote of before that bar's close is not of now, and the bar's own counts. Of the
+    same moment the wider counts, because the simulated venue quotes a usual spread around a bar's close.
+    """
+    quoted, of_bar = _quoted_spread(quote), facts.spread
+    moment, closed = None if quote is None else quote.time, facts.closed_at
+    if closed is None or (moment is not None and moment > closed):
+        return quoted
+    if moment != closed or quoted is None:
+        return of_bar
+    return quoted if of_bar is None else max(quoted, of_bar)
+
+
+def _quoted_spread(quote: Quote | None) -> Decimal | None:
+    """Of both sides of a quote whose time is known, where neither is above the other."""
+    if quote is None or quote.bid is None or quote.ask is None or quote.time is None or quote.bid > quote.ask:
+        return None
+    middle = abs(quote.bid + quote.ask) / 2
+    return (quote.ask - quote.bid) / middle * 10_000 if middle else None
 
 
 def price_against(quote: Quote, side: Side) -> Decimal | None:

@@ -62,6 +62,7 @@ class MarketState:
             known where that session's bars are missing, however many older ones there are.
         atr: average true range of the deciding timeframe, from the features of the newest bar, not of an older one.
         liquidity: D17, from volumes, or the closes where there are none, and the spread.
+        spread: of the newest bar in basis points; not known where the bar has none or a crossed one.
         gap: whether bars are missing among the newest 60, or among those that they are made of.
         shock: whether the last move was out of all proportion.
         fingerprints: of the bars that can be read, by timeframe, taken before they were read.
@@ -77,6 +78,7 @@ class MarketState:
     previous_close: Decimal | None = None
     atr: Decimal | None = None
     liquidity: Decimal | None = None
+    spread: Decimal | None = None
     gap: bool | None = None
     shock: bool | None = None
     fingerprints: Mapping[Timeframe, str] = field(default_factory=dict)
@@ -146,6 +148,7 @@ class MarketStateReader:
             previous_close=self._previous_close(instrument, bars, has_days=Timeframe.D1 in known.stored),
             atr=atr,
             liquidity=_decimal(self._liquidity(instrument, bars)),
+            spread=_decimal(bars.spread[-1]) if bars.spread[-1] >= 0 else None,
             gap=self._has_gap(instrument, bars.ts[-WATCHED:]),
             shock=_is_shock(bars.close),
             features_unreadable=features_unreadable,

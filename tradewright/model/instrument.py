@@ -40,6 +40,7 @@ class Instrument(FrozenModel):
         venue_symbols: the name of it at each venue (``{"ibkr": "BTC.USD-PAXOS"}``); our symbol where absent.
         default_spread_bps: the spread assumed where the data has none.
         bar_kind: the kind of stored bars that is read of it, ``trade`` or ``quote``; None takes the only stored one.
+        feed: the file of ``conf/feed`` from which its bars come; None takes the feed in force.
         negative_prices: whether a price at or below zero is legitimate (a few futures).
     """
 
@@ -55,6 +56,7 @@ class Instrument(FrozenModel):
     venue_symbols: dict[str, str] = Field(default_factory=dict)
     default_spread_bps: float = Field(default=1.0, ge=0)
     bar_kind: BarKind | None = None
+    feed: Name | None = Field(default=None, exclude_if=lambda feed: feed is None)
     negative_prices: bool = False
     shortable: bool = False
     second_source: Name | None = None

@@ -13,6 +13,8 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import Node
 
+from tradewright.model.quick_yaml import NotSimple, quick_root
+
 TAG = "tag:yaml.org,2002:"
 PLAIN = frozenset(f"{TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq"))
 """The tags of plain values."""
@@ -57,6 +59,19 @@ _READ_ONLY = plain_yaml(0)
 """The resolver that every constructor of values asks; to make one takes longer than to read most files."""
 
 
+def plain_root(text: str, most_levels: int) -> Node | None:
+    """The root node of a text with at most so many levels; None for one without values.
+
+    Raises:
+        YAMLError: when the text is no YAML, or is nested more deeply.
+    """
+    try:
+        return quick_root(text, most_levels, _READ_ONLY.resolver)
+    except NotSimple:
+        root: Node | None = plain_yaml(most_levels).compose(text)
+        return root
+
+
 def plain_values(node: Node) -> Any:
     """The values below a node that :func:`plain_yaml` has composed."""
     return _Constructor(loader=_READ_ONLY).construct_document(node)
@@ -91,6 +106,8 @@ def yaml_fault(error: MarkedYAMLError, lines: Sequence[str]) -> YamlFault:
     """Where a text stops being YAML, and what to do; an unclosed quote or bracket is told where it was opened."""
     mark, opened = error.problem_mark or error.context_mark, error.context_mark or error.problem_mark
     line, first = (mark.line if mark else -1), (opened.line if opened else -1)
+    if (found := _foreign(lines, line)) is not None:
+        return found
     problem, context = str(error.problem), str(error.context)
     if "quoted scalar" in context or "flow" in context:
         what = "quote" if "quoted" in context else "bracket"
@@ -114,6 +131,17 @@ def yaml_fault(error: MarkedYAMLError, lines: Sequence[str]) -> YamlFault:
     if "comment or a line break" in problem:
         return YamlFault(line, "is not YAML: a value that begins with > or | wants quotes around the whole of it")
     return YamlFault(line, "is not YAML; write KEY: VALUE, a list as [A, B], and a text with other signs in quotes")
+
+
+def _foreign(lines: Sequence[str], line: int) -> YamlFault | None:
+    """The marks of a merge anywhere, and a space of a text processor on a line or above it, which no one sees."""
+    for row, text in enumerate(lines):
+        if text.startswith(("<<<<<<< ", ">>>>>>> ")):
+            return YamlFault(row, "is not YAML: the mark of a merge that was not finished; keep one side")
+    for row in (line, line - 1):
+        if 0 <= row < len(lines) and "\u00a0" in lines[row]:
+            return YamlFault(row, "is not YAML: a no-break space stands where a space belongs; type the space anew")
+    return None
 
 
 def _begins_with_tab(lines: Sequence[str], line: int) -> bool:

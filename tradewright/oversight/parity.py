@@ -122,7 +122,7 @@ def compare(
         held[fill.instrument] += fill.side * fill.quantity
         if partners:
             other = partners.pop(0)
-            worse = _worse_by(fill, other)
+            worse = worse_by(fill, other)
             rows.append(ParityRow(fill, other, worse, (PRICE_DIFFERS,) if abs(worse) > fill.allowance_bps else ()))
         elif fill in anew:
             rows.append(ParityRow(fill, None, None, (TAKEN_OVER,)))
@@ -158,5 +158,6 @@ def _held_before(fills: Iterable[ParityFill], at: ParityFill) -> Decimal:
     return sum((fill.side * fill.quantity for fill in mine), Decimal(0))
 
 
-def _worse_by(backtest: ParityFill, rehearsed: ParityFill) -> float:
+def worse_by(backtest: ParityFill, rehearsed: ParityFill) -> float:
+    """By how much the rehearsal traded worse, in hundredths of a percent of the backtest's price."""
     return float((rehearsed.price - backtest.price) / abs(backtest.price) * backtest.side * 10_000)

@@ -20,7 +20,7 @@ from tradewright.policy.price_rules import PRICE_RULES
 from tradewright.policy.review_rules import ADVISORIES, REVIEW_RULES
 from tradewright.policy.snapshot import Snapshot
 
-RULES_VERSION = "13"
+RULES_VERSION = "14"
 """Changes whenever the code of the rules does: a test compares the code with the version."""
 
 RULES: tuple[Rule, ...] = (*MISSING_INPUT_RULES, *MARKET_RULES, *PRICE_RULES, *ORDER_RULES, *REVIEW_RULES, *ADVISORIES)

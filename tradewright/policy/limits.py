@@ -34,6 +34,8 @@ class RuleLimits(FrozenModel):
     """C-13: from this fraction on an advisory."""
     min_liquidity: Number = Field(default=Decimal("0.7"), ge=Decimal("0.1"), le=1)
     """R-RISK-09, in units of the liquidity score."""
+    max_spread_bps: Number = Field(default=Decimal(50), gt=0, le=1000)
+    """R-RISK-30, in basis points of the middle of bid and ask: a wider newest spread rejects entries."""
     collar_liquid: Number = Field(default=Decimal("0.03"), gt=0, le=Decimal("0.2"))
     """Control 2, for liquid instruments: the largest distance from last and from previous close, as a fraction."""
     collar_other: Number = Field(default=Decimal("0.10"), gt=0, le=Decimal("0.5"))

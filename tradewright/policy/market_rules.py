@@ -77,6 +77,13 @@ def _illiquid(context: OrderContext) -> str:
     return f"the liquidity score {show(score)} is below {show(limit)}"
 
 
+def _spread_stress(context: OrderContext) -> str:
+    spread, limit = context.snapshot.market.spread_bps, context.limits.max_spread_bps
+    if spread is None or spread <= limit:
+        return ""
+    return f"the newest spread of {show(spread)} basis points is above {show(limit)}"
+
+
 def _bars_gap(context: OrderContext) -> str:
     return "bars are missing where the strategy looked" if context.snapshot.market.bars_gap else ""
 
@@ -136,6 +143,7 @@ MARKET_RULES: tuple[Rule, ...] = (
     Rule("DAILY_LOSS_MONEY", Verdict.REJECT, "R-RISK-33", "loss of the day in money, its limit", _daily_loss),
     Rule("EVENT_BLACKOUT", Verdict.REJECT, "R-RISK-08", "event blackout", _event_blackout),
     Rule("ILLIQUID", Verdict.REJECT, "R-RISK-09", "liquidity score", _illiquid),
+    Rule("SPREAD_STRESS", Verdict.REJECT, "R-RISK-30", "spread", _spread_stress),
     Rule("BARS_GAP", Verdict.REJECT, "control 15", "gap in the bars", _bars_gap),
     Rule("VOLATILITY_PAUSE", Verdict.REJECT, "control 15", "volatility pause", _volatility_pause),
     Rule("CHECK_MISSING", Verdict.REJECT, "P2", "latest check of every input", _check_missing),

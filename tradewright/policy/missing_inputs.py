@@ -7,6 +7,7 @@ from operator import attrgetter
 from tradewright.model.decision import Verdict
 from tradewright.policy.exchange_rate import ExchangeRate
 from tradewright.policy.order_context import OrderContext, Rule
+from tradewright.policy.review_rules import for_real
 
 
 def _missing(code: str, path: str, *, applies_to_exits: bool = False) -> Rule:
@@ -48,6 +49,11 @@ def _fx_rate(context: OrderContext) -> str:
     return "; ".join(filter(None, (rate.why_unknown() for rate in rates)))
 
 
+def _spread(context: OrderContext) -> str:
+    known = context.snapshot.market.spread_bps is not None
+    return "" if known or not for_real(context.snapshot) else "market.spread_bps is not known"
+
+
 def _order_value(context: OrderContext) -> str:
     known = context.unit_value() is not None
     return "" if known else "the value of a unit is not known: it takes the instrument, a rate and a price beside zero"
@@ -66,6 +72,7 @@ MISSING_INPUT_RULES: tuple[Rule, ...] = (
     _missing("DATA_AGE_UNKNOWN", "market.data_age_seconds"),
     Rule("EVENT_BLACKOUT_UNKNOWN", Verdict.REJECT, "P2", "market.event_blackout_active", _event_blackout),
     _missing("LIQUIDITY_UNKNOWN", "market.liquidity_score"),
+    Rule("SPREAD_UNKNOWN", Verdict.REJECT, "R-RISK-30, P2", "market.spread_bps, mode, stage", _spread),
     _missing("LAST_PRICE_UNKNOWN", "market.last_price"),
     _missing("PREVIOUS_CLOSE_UNKNOWN", "market.previous_close"),
     _missing("BARS_GAP_UNKNOWN", "market.bars_gap"),

@@ -91,6 +91,11 @@ def _failure_ignored(context: OrderContext) -> str:
     return "the adviser failed; at this stage it does not matter" if failed and not for_real(context.snapshot) else ""
 
 
+def _spread_not_watched(context: OrderContext) -> str:
+    known = context.snapshot.market.spread_bps is not None
+    return "" if known or for_real(context.snapshot) else "the spread is not known; at this stage it stops nothing"
+
+
 def _tightened(context: OrderContext) -> str:
     return "; ".join(one.text for one in context.limits.tightened)
 
@@ -109,6 +114,9 @@ ADVISORIES: tuple[Rule, ...] = (
     ),
     Rule(
         "ADVISER_FAILURE_IGNORED", Verdict.APPROVE, "Q-16", "adviser's status, stage", _failure_ignored, pre_send=False
+    ),
+    Rule(
+        "SPREAD_NOT_WATCHED", Verdict.APPROVE, "R-RISK-30", "spread, mode, stage", _spread_not_watched, pre_send=False
     ),
     Rule(
         "LIMITS_TIGHTENED",

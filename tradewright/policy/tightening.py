@@ -31,6 +31,7 @@ _LOWER = (
     "max_position",
     "max_rate_age_seconds",
     "max_size_pct",
+    "max_spread_bps",
     "max_strategy",
     "risk_per_trade",
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from tradewright.backtest.corporate import CorporateActions, corporate_actions
@@ -275,3 +276,25 @@ def read_series(store: BarStore, selection: Selection, instrument: Instrument, t
     """
     view = selection.view if instrument.asset_class in ADJUSTABLE else PriceView.RAW
     return store.read_bars(instrument.symbol, timeframe, start=selection.start, end=selection.end, view=view)
+
+
+def refuse_prices_at_or_below_zero(item: InstrumentBars) -> None:
+    """Refuse bars of which no backtest makes sense: a return from a price of 0 or below, and a size at one, is none.
+
+    Decisions on such bars are made: they need neither.
+
+    Raises:
+        DataError: naming the first of them, with its value.
+    """
+    bars, symbol = item.bars, item.instrument.symbol
+    broken = bars.low <= 0.0
+    if broken.any():
+        first = int(np.argmax(broken))
+        when = np.datetime64(int(bars.ts[first]), "ns").astype("datetime64[s]")
+        day = str(when).removesuffix("T00:00:00")
+        raise DataError(
+            f"low = {bars.low[first]:g} in the bar of {day}, and returns from a price at or below zero are undefined",
+            where=f"the bars of {symbol}",
+            remedy="backtest a span without such bars: backtest.start=DAY, backtest.end=DAY",
+            code="PRICE_NOT_POSITIVE",
+        )

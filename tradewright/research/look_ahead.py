@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import cast
 
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence, tested_code
+from tradewright.backtest.panel.rows import rows_hash, rows_of
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.model.allocation import Allocation, is_allocation
 from tradewright.model.errors import StoreError
@@ -50,27 +51,43 @@ def look_ahead_of(
         ConfigError, DataError, StoreError, StrategyError: as they do.
     """
     if is_allocation(strategy):
-        return allocation_evidence(strategy, tables, terms)
+        return allocation_evidence(strategy, tables, terms, kept)
     decides = cast("Strategy", strategy)
     return {symbol: evidence_of(decides, item, kept) for symbol, item in tables.items()}
 
 
 def allocation_evidence(
-    strategy: Allocation, tables: Mapping[str, InstrumentBars], terms: Mapping[str, BacktestSpec]
+    strategy: Allocation,
+    tables: Mapping[str, InstrumentBars],
+    terms: Mapping[str, BacktestSpec],
+    kept: Artefacts,
 ) -> dict[str, LookAheadEvidence]:
-    """The look-ahead test of an allocation on all its instruments together, as evidence on each.
+    """The look-ahead test of an allocation on all its instruments together, as evidence on each; read where it is kept.
+
+    It is bound to the code and to the bars of all instruments, in their order, those of other series included, and to
+    their rows where these do not follow from the starts of the bars alone.
 
     Raises:
         StrategyError: the strategy's own code failed.
         ConfigError, DataError: the bars cannot share an account.
+        StoreError: the evidence cannot be written.
     """
-    from tradewright.backtest.panel.allocation_lookahead import allocation_look_ahead  # the compiler is loaded here
-    from tradewright.backtest.panel.panel import panel_of
+    code, data = tested_code(strategy), [[name, item.data_hash] for name, item in tables.items()]
+    starts = {name: item.bars.ts for name, item in tables.items()}
+    rows = rows_of(starts, {name: terms[name].sessions for name in tables})
+    beside = rows_hash(rows.ts, rows.places, starts.values())
+    together = content_hash([*data, beside] if beside else data)
+    key, bars = (content_hash([code, together]),), {symbol: len(item.bars.ts) for symbol, item in tables.items()}
+    found = _stored(kept, key)
+    if found is None or (found.code, found.data) != (code, together):
+        from tradewright.backtest.panel.allocation_lookahead import allocation_look_ahead  # the compiler is loaded here
+        from tradewright.backtest.panel.panel import panel_of
 
-    panel = panel_of({symbol: item.bars for symbol, item in tables.items()}, terms)
-    found, code = allocation_look_ahead(strategy, panel), tested_code(strategy)
+        panel = panel_of({symbol: item.bars for symbol, item in tables.items()}, terms)
+        found = LookAheadEvidence(code, together, len(panel.ts), allocation_look_ahead(strategy, panel))
+        kept.write_json(key, asdict(found))
     return {
-        symbol: LookAheadEvidence(code, item.data_hash, len(item.bars.ts), found) for symbol, item in tables.items()
+        symbol: LookAheadEvidence(code, item.data_hash, bars[symbol], found.findings) for symbol, item in tables.items()
     }
 
 

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from tradewright.model.errors import StoreError
 
 
@@ -101,6 +99,8 @@ def exclusive(path: Path, timeout: float = 30.0) -> Iterator[None]:
     Raises:
         StoreError: when a living holder keeps the lock for longer, or the folder cannot be written.
     """
+    from filelock import FileLock, Timeout  # commands that write nothing do without
+
     lock = FileLock(path, timeout=timeout, poll_interval=_POLL_SECONDS, is_singleton=False, mode=0o600)
     try:
         private_folder(path.parent)

@@ -12,6 +12,7 @@ from tradewright.backtest.cache import described, keep_arrays, kept_arrays
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.panel.engine import PanelRun, run_panel
 from tradewright.backtest.panel.panel import Panel
+from tradewright.backtest.panel.rows import rows_hash
 from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.result import FILL, TRADE
 from tradewright.model.allocation import Allocation, decision_of
@@ -31,8 +32,7 @@ def panel_key(
     Args:
         data: the hash of the bars by instrument.
     """
-    together = all((panel.times_of(n) == table.ts).all() for n, table in enumerate(panel.bars))
-    rows = {} if together else {"rows": content_hash([place.tolist() for place in panel.rows])}
+    rows = rows_hash(panel.ts, panel.rows, [table.ts for table in panel.bars])
     return content_hash(
         {
             "strategy": strategy.name,
@@ -44,7 +44,7 @@ def panel_key(
             "specs": [described(spec) for spec in panel.specs],
             "shared": described(shared),
             "schema_ver": SCHEMA_VERSION,
-            **rows,
+            **({"rows": rows} if rows else {}),
         }
     )
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tradewright.backtest.kernel import Indices
 from tradewright.backtest.spec import Sessions
 from tradewright.model.bars import Times
 from tradewright.model.errors import ConfigError
+from tradewright.model.hashing import content_hash
+
+if TYPE_CHECKING:
+    from tradewright.backtest.kernel import Indices
 
 WHERE = "backtest.account=shared"
 
@@ -47,7 +50,7 @@ def rows_of(starts: Mapping[str, Times], sessions: Mapping[str, Sessions]) -> Ro
     ts = np.unique(np.concatenate(list(starts.values())))
     places: tuple[Indices, ...] = tuple(np.searchsorted(ts, own) for own in starts.values())
     until = np.maximum.accumulate(_latest_closes(ts, places, [sessions[name] for name in starts]))
-    begins = np.append(True, ts[1:] >= until[:-1])
+    begins = np.append(True, ts[1:] >= until[:-1])[: len(ts)]
     if begins.all():
         return Rows(ts, until, places)
     row = np.cumsum(begins) - 1
@@ -55,6 +58,13 @@ def rows_of(starts: Mapping[str, Times], sessions: Mapping[str, Sessions]) -> Ro
     _refuse_two_in_a_row(starts, sessions, joined)
     ends = np.append(begins[1:], True)
     return Rows(ts[begins], until[ends], joined)
+
+
+def rows_hash(ts: Times, places: Sequence[Indices], starts: Iterable[Times]) -> str:
+    """What tells rows apart from those that the starts of the bars alone make; empty where they are these."""
+    if all((ts[place] == own).all() for place, own in zip(places, starts, strict=True)):
+        return ""
+    return content_hash([place.tolist() for place in places])
 
 
 def _latest_closes(ts: Times, places: Sequence[Indices], sessions: Sequence[Sessions]) -> Times:
