@@ -18,9 +18,9 @@ from typer.main import get_command
 from app.cli import app
 from app.commands.order_args import parse_order_terms
 from conf.environment import SOURCE
-from runtime import research
 from tests.app.conftest import daily, say
 from tests.support.houses import COMMAND, House
+from tradewright.research import look_ahead
 from tradewright.store.bars import BarStore
 
 COMMANDS = {
@@ -343,8 +343,8 @@ def test_a_backtest_that_looks_ahead_says_void_first_and_ends_with_one(
     goog: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = ["bar 3: target is 1.0 with the future and 0.0 without it"]
-    plain = research.evidence_of
-    monkeypatch.setattr(research, "evidence_of", lambda *said: replace(plain(*said), findings=tuple(found)))
+    plain = look_ahead.evidence_of
+    monkeypatch.setattr(look_ahead, "evidence_of", lambda *said: replace(plain(*said), findings=tuple(found)))
     words = ("backtest", "strategy=buy_and_hold", *goog)
     said = say(*words)
     assert said.status == 1
@@ -358,8 +358,6 @@ def test_a_backtest_that_looks_ahead_says_void_first_and_ends_with_one(
 def test_a_sweep_that_looks_ahead_says_void_first_and_ends_with_one(
     goog: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tradewright.research import look_ahead
-
     plain = look_ahead.evidence_of
     monkeypatch.setattr(look_ahead, "evidence_of", lambda *said: replace(plain(*said), findings=("bar 3: target",)))
     words = ("sweep", "strategy=sma_crossover", "strategy.fast=2,3", "strategy.slow=5", *goog)

@@ -106,10 +106,10 @@ def test_what_makes_no_sense_is_refused(house: House, word: str, rule: str) -> N
 
 
 def test_one_that_looks_ahead_is_void(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    from runtime import research
+    from tradewright.research import look_ahead
 
-    plain = research.evidence_of
-    monkeypatch.setattr(research, "evidence_of", lambda *said: replace(plain(*said), findings=("bar 3: target",)))
+    plain = look_ahead.evidence_of
+    monkeypatch.setattr(look_ahead, "evidence_of", lambda *said: replace(plain(*said), findings=("bar 3: target",)))
     said = say("montecarlo", *house.overrides, *SMALL)
     assert said.status == 1
     assert said.out.splitlines()[0].startswith("VOID: The strategy looks ahead")

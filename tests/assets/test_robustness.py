@@ -15,7 +15,6 @@ from assets.research import robustness
 from assets.research.definitions import RESEARCH_JOB, ROBUSTNESS_JOB, research_definitions
 from assets.research.robustness import fold_problems, percentile_problems
 from conf.compose import compose
-from runtime import research as runtime_research
 from runtime.container import Container
 from runtime.sweep import declared_sets
 from runtime.walk_forward import walk_forward_sets
@@ -150,9 +149,8 @@ def test_a_sweep_that_is_stopped_counts_nothing_and_goes_on(
 def test_one_that_looks_ahead_fails_its_check(
     house: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    module = runtime_research if part == "monte_carlo" else look_ahead
-    plain = module.evidence_of
-    monkeypatch.setattr(module, "evidence_of", lambda *said: replace(plain(*said), findings=("bar 3: target",)))
+    plain = look_ahead.evidence_of
+    monkeypatch.setattr(look_ahead, "evidence_of", lambda *said: replace(plain(*said), findings=("bar 3: target",)))
     job = research_definitions(house.overrides).resolve_job_def(ROBUSTNESS_JOB)
     run = job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey(["strategy", "sma_crossover", part])])
     (check,) = run.get_asset_check_evaluations()
