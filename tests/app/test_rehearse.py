@@ -104,7 +104,7 @@ def test_daily_bars_of_an_exchange_trade_at_its_opening(house: House) -> None:
     ("words", "told"),
     [
         (("strategy=ema_crossover", "--from", "2031-01-01"), "no bar of BTC lies in the period"),
-        (("strategy=ema_crossover", "--from", "yesterday"), "backtest.start"),
+        (("strategy=ema_crossover", "--from", "yesterday"), "--from"),
         (("strategy=nothing",), "must be one of buy_and_hold, ema_crossover, sma_crossover, trailing_breakout"),
     ],
 )

@@ -41,7 +41,10 @@ COMPILED = (
             "sound_bars",
         )
     ),
-    *(f"backtest/panel/{name}.py" for name in ("actions", "allocation_kernel", "book", "decision_kernel")),
+    *(
+        f"backtest/panel/{name}.py"
+        for name in ("actions", "allocation_kernel", "book", "decision_kernel", "given_weights")
+    ),
     "dsl/arithmetic.py",
     "evaluation/resampling.py",
     *(f"fills/{name}.py" for name in ("costs", "rules", "slippage")),

@@ -12,38 +12,17 @@ import numpy as np
 import pandas as pd
 
 from tradewright.backtest.panel.engine import run_allocation
+from tradewright.backtest.panel.given_weights import GivenWeights
 from tradewright.backtest.panel.member_results import member_results
 from tradewright.backtest.panel.sets import PanelGround
 from tradewright.backtest.panel.target_weights import Rebalanced, rebalances
 from tradewright.execution.market_state import closed_at
-from tradewright.model.allocation import Allocation, Rebalance, Tables
-from tradewright.model.bars import Floats
+from tradewright.model.allocation import Allocation, Rebalance
 from tradewright.model.signal import SignalCandidate
-from tradewright.model.strategy import Feature
 from tradewright.oversight.parity import ParityFill
 from tradewright.oversight.past_bars import PastBars
 from tradewright.oversight.rehearsal import ReplayBar
 from tradewright.research.weight_signals import WeightSignals
-
-
-def given_weights(i: int, features: Tables, _params: tuple[float, ...], _weights: Floats, out: Floats) -> bool:
-    """The weights that stand in the only table, in the bars that have any."""
-    given = features[0]
-    for n in range(len(out)):
-        out[n] = given[i, n]
-    return bool(given[i, 0] == given[i, 0])
-
-
-class _Given:
-    """Weights that were decided before, as an allocation."""
-
-    name, rebalance, allocate = "given_weights", Rebalance.BAR, staticmethod(given_weights)
-
-    def prepare_state(self) -> tuple[Feature, ...]:
-        return ()
-
-    def parameters(self) -> tuple[float, ...]:
-        return ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +76,7 @@ class PastWeights:
         own = replace(panel, specs=tuple(replace(spec, cash=self.cash) for spec in panel.specs))
         rest = 1.0 - self.size_pct * (1.0 - shared.cash_buffer)
         terms = replace(shared, cash_buffer=rest, rebalance=Rebalance.BAR)
-        run = run_allocation(_Given(), own, terms, days, (given,))
+        run = run_allocation(GivenWeights(), own, terms, days, (given,))
         until = self._row(last)
         return [
             self.pasts[name].backtest_fill(row)
