@@ -154,7 +154,7 @@ CONTRACT: dict[str, Any] = {
     "check": {"problems": []},
     "check wrong": {
         "problems": [{"file": TEXT, "line": int, "key": TEXT, "value": TEXT, "rule": TEXT, "nearest": TEXT,
-                      "column": int, "code": TEXT}],
+                      "column": int, "code": TEXT, "hint": TEXT}],
     },
     "import": {"imported": [IMPORTED], "refused": []},
     "backtest": BACKTEST,

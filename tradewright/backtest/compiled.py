@@ -237,6 +237,12 @@ def compile_decision(generate_signal: GenerateSignal, features: int, params: int
     return str(compiled.nopython_signatures[0].return_type)  # type: ignore[attr-defined]
 
 
+def is_answer(returned: str) -> bool:
+    """Whether the type of what a decision returns is four numbers or a request, on every way through it."""
+    is_known = "Tuple" in returned or OrderRequest.__name__ in returned
+    return is_known and not returned.startswith(("none", "Optional"))
+
+
 @functools.lru_cache(maxsize=256)
 def plain_simulator(generate_signal: GenerateSignal, features: int, params: int, shape: Shape) -> Callable[..., None]:
     """:func:`~tradewright.backtest.kernel.simulate_sets` as plain Python around a decision that is compiled by itself.

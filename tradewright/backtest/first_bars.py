@@ -12,7 +12,7 @@ import numpy as np
 from numba.core.errors import NumbaError
 
 from tradewright.backtest.account import BarArrays, FillLog
-from tradewright.backtest.compiled import Shape, plain_simulator
+from tradewright.backtest.compiled import Shape, compile_decision, is_answer, plain_simulator
 from tradewright.backtest.kernel import Matrix, Workspace
 from tradewright.backtest.spec import KernelParameters
 from tradewright.model.bars import Floats
@@ -41,16 +41,18 @@ class FirstBars:
         """Run one set, as :func:`~tradewright.backtest.kernel.simulate_sets`; False where it has to be compiled.
 
         So it has where too many bars have been run, and where Python refuses what machine code does not: an index
-        beyond the bars in a decision, a division by zero in a rule. A decision that cannot be compiled is left to the
-        error of the compiler.
+        beyond the bars in a decision, a division by zero in a rule. A decision that cannot be compiled, or that returns
+        nothing on some way through it, is left to the error of the compiler.
         """
-        bars = len(market.close)
+        bars, (decision, features, params, _shape) = len(market.close), self._kernel
         if self._done + bars > PLAIN_BARS:
             return False
         self._done += bars
         nothing, none = np.empty((0, 0)), np.empty((0, 0), np.int64)
         records = FillLog(log.fills.view(np.recarray), log.trades.view(np.recarray))
         try:
+            if not is_answer(compile_decision(decision, features, params)):
+                return False
             with np.errstate(all="ignore"):
                 plain_simulator(*self._kernel)(
                     *inputs, nothing, none, nothing, market, rules, workspace, records, summary

@@ -252,12 +252,12 @@ def check_compiles(strategy: Strategy) -> None:
     Raises:
         StrategyError: it cannot be compiled, or returns something else than four numbers on some way through it.
     """
-    from tradewright.backtest.compiled import compile_decision  # the compiler is loaded only where it is needed
+    from tradewright.backtest.compiled import compile_decision, is_answer  # loads the compiler, only where it is needed
 
     with located_errors(strategy):
         features, parameters = strategy.prepare_state(), strategy.parameters()
         returned = compile_decision(strategy.generate_signal, len(features), len(parameters))
-    if ("Tuple" not in returned and OrderRequest.__name__ not in returned) or returned.startswith(("none", "Optional")):
+    if not is_answer(returned):
         nothing = returned.startswith(("none", "Optional"))
         kind = "nothing on some way through it" if nothing else f"something else than four numbers: {returned}"
         raise strategy_error(strategy, f"it returns {kind}", RETURNS)
