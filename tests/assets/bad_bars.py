@@ -123,7 +123,7 @@ class Desk:
 
     def feed_gives(self, tables: dict[Timeframe, pd.DataFrame]) -> None:
         """Let the next rounds refresh from a feed."""
-        self.patch.setattr(feeds, "feed", lambda _house: TableFeed(tables))
+        self.patch.setattr(feeds, "feed", lambda _house, _symbol="": TableFeed(tables))
 
     def proves_its_strategy(self) -> None:
         """The look-ahead test of the strategy in force, passed."""

@@ -73,7 +73,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch) -> Callable[[Spoil], None]:
 
     def arm(how: Spoil) -> None:
         plain = feeds.feed
-        monkeypatch.setattr(feeds, "feed", lambda house: Spoilt(plain(house), how))  # type: ignore[arg-type]
+        monkeypatch.setattr(feeds, "feed", lambda house, symbol="": Spoilt(plain(house, symbol), how))  # type: ignore[arg-type]
 
     return arm
 
