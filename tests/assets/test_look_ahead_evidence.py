@@ -85,7 +85,8 @@ def test_every_instrument_is_tested(house: House, monkeypatch: pytest.MonkeyPatc
     home = Container(compose((*house.overrides, "strategy=buy_and_hold", f"storage.cache_dir={tmp_path}")))
     instrument = home.instrument("BTC")
     read = {name: InstrumentBars(instrument, bars_at(price)) for name, price in (("ONE", 100.0), ("TWO", 500.0))}
-    assert {name: each.free for name, each in research.look_ahead(home, read, {}).items()} == {"ONE": True, "TWO": False}
+    tested = research.look_ahead(home, read, {})
+    assert {name: each.free for name, each in tested.items()} == {"ONE": True, "TWO": False}
 
 
 def test_evidence_is_made_once_and_made_again_when_it_is_damaged(
