@@ -143,7 +143,8 @@ def propose(
     """Turn the newest signals into intents, and keep them for the decision.
 
     Args:
-        strategies: those that can be used. One whose stored signals cannot be read holds no other one up.
+        strategies: those that can be used. One whose stored signals or record cannot be read holds no
+            other one up.
         broken: those that cannot be: nothing is proposed for them, whatever signals they had.
         only_due: leave out signals that were decided on, or cannot be now; the others count as decided on afterwards.
 
@@ -154,15 +155,17 @@ def propose(
         pending = decisions_due(house, strategies) if only_due else Pending((), ())
         pairs, unreadable = pending.pairs, dict(pending.failed)
         marks = signal_marks(house, pairs)  # before the signals are read: newer ones are then decided on again
-        signals = []
+        signals, before = [], set[tuple[str, str]]()
         for name in [name for name in strategies if name not in unreadable]:
             try:
-                signals += trading.newest_signals(house, [name])
+                rows = trading.newest_signals(house, [name])
+                before |= proposed_before(house, rebalance_marks(signal for signal, _closed in rows))
+                signals += rows
             except (ConfigError, StoreError) as error:
                 unreadable[name] = error
         wanted = [row for row in signals if not only_due or is_wanted(row[0], pairs)]
         rebalanced = rebalance_marks(signal for signal, _closed in wanted)
-        before, due = proposed_before(house, rebalanced), set(pairs) if only_due else None
+        due = set(pairs) if only_due else None
         made = trading.deciding(house, lambda decider: decider.propose(wanted, due=due, proposed=before))
         proposed = proposed_of(made, marks, rebalanced, due)
         house.artefacts.write_json(INTENTS, proposed.model_dump(mode="json"))

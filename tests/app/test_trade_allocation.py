@@ -11,10 +11,12 @@ import pytest
 
 from app.operations.trade import strategies_of
 from assets.daily_loop import DailyLoop
+from assets.execution.orders import propose
 from conf.compose import compose
 from runtime import bar_suite
 from runtime.container import Container
 from runtime.job_progress import decisions_due
+from runtime.rebalances import desk_of
 from tests.app.conftest import say
 from tests.assets.days import without_quality_extra
 from tests.support.houses import House, conf_copy
@@ -91,6 +93,17 @@ def test_a_rotation_sells_then_buys_and_does_neither_twice(
     assert "series ETH 1m" in told
     assert "features roc(5)" in told
     assert held(house).keys() == {"BTC"}
+    a_damaged_record_stops_this_one_alone(house)
+
+
+def a_damaged_record_stops_this_one_alone(house: House) -> None:
+    settings = compose(house.overrides)
+    with Container(settings) as made:
+        made.progress.write_json(("rebalanced", desk_of(settings), "momentum_rotation", "progress"), [1])
+    (check,) = propose(settings, ("buy_and_hold", "momentum_rotation")).check_results or ()
+    told = str(check.metadata["problems"].value)
+    assert "momentum_rotation is broken" in told
+    assert "buy_and_hold has no signals yet" in told, "it was looked at all the same"
 
 
 def test_without_one_account_an_allocation_is_refused_and_left_out(house: House) -> None:
