@@ -69,7 +69,7 @@ def test_changed_code_changes_the_key_and_comments_do_not():
     assert digests[0] == digests[1]
     assert len(set(digests)) == len(digests) - 1
     with pytest.raises(TypeError, match="not a plain"):
-        code_digest(print)
+        code_digest(len)
 
 
 def test_a_second_run_is_served_from_the_store(make_bars, tmp_path):
