@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.main import get_command
+from typer.models import TyperInfo
 
-from app.cli import app
+from app.cli import app, groups_with
 from app.commands.order_args import parse_order_terms
 from conf.environment import SOURCE
 from tests.app.conftest import daily, say
@@ -40,6 +42,19 @@ def commands() -> dict[str, Any]:
 
 def test_the_commands_are_those_of_the_design() -> None:
     assert set(commands()) == COMMANDS
+
+
+def alone(group: TyperInfo) -> typer.Typer:
+    made = typer.Typer()
+    made.registered_groups = [group]
+    return made
+
+
+def test_each_command_is_built_with_its_own_group_alone():
+    for name in COMMANDS:
+        (group,) = groups_with(name)
+        assert name in get_command(alone(group)).commands  # type: ignore[attr-defined]
+    assert groups_with("nonsense") == groups_with("--help") == groups_with("") == app.registered_groups
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

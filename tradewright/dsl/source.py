@@ -16,7 +16,16 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from tradewright.dsl.problem import Code, DocumentRefused, Location, Problem
-from tradewright.model.plain_yaml import PLAIN, TAG, AliasRefused, PlainComposer, plain_yaml, too_deep, yaml_fault
+from tradewright.model.plain_yaml import (
+    PLAIN,
+    TAG,
+    AliasRefused,
+    PlainComposer,
+    plain_root,
+    plain_values,
+    too_deep,
+    yaml_fault,
+)
 
 MAX_CHARACTERS = 65_536
 MAX_DEPTH = 8
@@ -70,9 +79,8 @@ def read(text: str) -> Source:
     if (nested := too_deep(text, MAX_DEPTH)) is not None:
         raise _refused(f"it is nested deeper than {MAX_DEPTH} levels", text.count("\n", 0, nested) + 1)
     _refuse_odd_lines(text)
-    yaml = plain_yaml(MAX_DEPTH, _Composer)
     try:
-        root = yaml.compose(text)
+        root = plain_root(text, MAX_DEPTH, _Composer)
     except MaxDepthExceededError as error:
         raise _refused(f"it is nested deeper than {MAX_DEPTH} levels", error.problem_mark.line + 1) from None
     except AliasRefused as error:
@@ -87,8 +95,7 @@ def read(text: str) -> Source:
     if not isinstance(root, MappingNode):
         raise _refused("a document is a mapping of keys to values", 1, 1)
     _check(root)
-    values: dict[str, Any] = yaml.constructor.construct_document(root)
-    return Source(values, root, text)
+    return Source(plain_values(root), root, text)
 
 
 def _refuse_odd_lines(text: str) -> None:

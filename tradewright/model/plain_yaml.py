@@ -59,7 +59,7 @@ _READ_ONLY = plain_yaml(0)
 """The resolver that every constructor of values asks; to make one takes longer than to read most files."""
 
 
-def plain_root(text: str, most_levels: int) -> Node | None:
+def plain_root(text: str, most_levels: int, composer: type[PlainComposer] = PlainComposer) -> Node | None:
     """The root node of a text with at most so many levels; None for one without values.
 
     Raises:
@@ -68,7 +68,7 @@ def plain_root(text: str, most_levels: int) -> Node | None:
     try:
         return quick_root(text, most_levels, _READ_ONLY.resolver)
     except NotSimple:
-        root: Node | None = plain_yaml(most_levels).compose(text)
+        root: Node | None = plain_yaml(most_levels, composer).compose(text)
         return root
 
 

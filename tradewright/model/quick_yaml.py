@@ -22,7 +22,7 @@ _PART = r"[^\s:#]+(?::[^\s:#]+)*"
 _WORDS = rf"(?:[^\s:#?,&*!|>'\"%@`~\[\]{{}}-]|-[0-9.])[^\s:#]*(?::[^\s:#]+)*(?: {_PART})*"
 """Words with single spaces between them; a colon stands within a word."""
 _KEY = rf"(?:[A-Za-z0-9_][\w./-]*|{_QUOTED})"
-_LINE = re.compile(rf" *(?:(?:- )?{_KEY}:|-)?(?: (?:{_WORDS}|{_QUOTED}|([\[{{].*[\]}}])))?(?: +#.*)?|#.*", re.ASCII)
+_LINE = re.compile(rf" *(?:(?:- )?{_KEY}:|-)?(?: (?:{_WORDS}|{_QUOTED}|([\[{{].*?[\]}}])))?(?: +#.*)?|#.*", re.ASCII)
 """A line; its group is a value in brackets."""
 _INNER = rf"(?:[A-Za-z0-9_.+][\w.+/-]*|-[0-9.]+|{_QUOTED})"
 _FLAT = re.compile(rf"[\[{{](?:{_INNER}(?:: {_INNER})?(?:, (?![\]}}])|(?=[\]}}])))*[\]}}]", re.ASCII)
