@@ -166,6 +166,7 @@ def _ray() -> Any:
         ConfigError: without the extra ``scale``.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # else it tells its makers
+    os.environ["RAY_TQDM_PATCH_PRINT"] = "0"  # else it replaces print in this process
     try:
         import ray
     except ImportError as error:
