@@ -87,8 +87,8 @@ def is_allocation_file(option: str) -> bool:
     return False
 
 
-def signalling(account: str) -> list[str]:
-    """The files of ``conf/strategy`` whose strategies make signals; those of allocations need one account for all.
+def tradable(account: str) -> list[str]:
+    """The files of ``conf/strategy`` that can be traded; those of allocations need one account for all instruments.
 
     Args:
         account: ``backtest.account``, split or shared.

@@ -91,7 +91,7 @@ class Discovery(NamedTuple):
         return found(**values)
 
     @property
-    def signalling(self) -> dict[str, type[BaseStrategy]]:
+    def per_instrument(self) -> dict[str, type[BaseStrategy]]:
         """The strategies that decide on each instrument by itself: all but the allocations."""
         return {name: kind for name, kind in self.usable.items() if issubclass(kind, BaseStrategy)}
 

@@ -13,7 +13,7 @@ from assets.daily_loop import Round, run_round
 from conf.compose import compose_without_strategy
 from conf.environment import options
 from conf.problems import ConfigProblems, Problem, nearest
-from conf.strategy_kinds import is_allocation_file, signalling
+from conf.strategy_kinds import is_allocation_file, tradable
 from runtime.alerts import tell_alerts
 from runtime.container import Container
 from runtime.traded_strategies import BrokenStrategy
@@ -67,7 +67,7 @@ def strategies_of(overrides: Sequence[str]) -> tuple[str, ...]:
     known = options("strategy")
     named = [text.partition("=")[2].strip("'\"") for text in overrides if text.partition("=")[0] == "strategy"]
     if not named:
-        return tuple(signalling(account))
+        return tuple(tradable(account))
     if named[-1] not in known:
         rule = f"must be one of {', '.join(known)}"
         raise ConfigProblems([Problem("command line", 0, "strategy", named[-1], rule, nearest(named[-1], known))])

@@ -66,7 +66,9 @@ def test_wrong_settings_leave_an_empty_bench_with_the_reason() -> None:
     assert options.strategies == ()
 
 
-@pytest.mark.parametrize("kind", [kind for kind in kinds().signalling if kind in options("strategy", conf_folder())])
+@pytest.mark.parametrize(
+    "kind", [each for each in kinds().per_instrument if each in options("strategy", conf_folder())]
+)
 def test_every_strategy_has_a_knob_per_parameter(overrides: tuple[str, ...], kind: str) -> None:
     controls = lab.parameter_controls(overrides, kind)
     admitted = parameters_of(kind)
