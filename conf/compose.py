@@ -25,6 +25,7 @@ from conf.scenarios import SCENARIO, scenario_problems
 from conf.schema.settings import Settings
 from conf.sources import files_in_place
 from conf.strategy_kinds import found_once
+from conf.suites import suite_problems
 from conf.validate import validate
 from conf.yaml_reader import holds, lint_yaml, load
 
@@ -155,7 +156,7 @@ def _check(overrides: Sequence[str], folder: Path) -> tuple[Settings | None, lis
         return None, traps
     with found_once(folder):
         settings, problems = _examine_linted(overrides, folder, tables=TABLE_GROUPS)
-        problems = [*traps, *problems, *_problems_of_options(folder, trapped)]
+        problems = [*traps, *problems, *_problems_of_options(folder, trapped), *suite_problems(folder)]
     return settings, list(dict.fromkeys(problems))
 
 

@@ -48,7 +48,8 @@ def validate(
         settings = Settings.model_validate_json(text, strict=True)
     except ValidationError as error:
         found = explained(error.errors(include_url=False), {**tree, OWN: shaped.get(OWN)}, Settings)
-        return None, problems + [_problem(composed, row) for row in found]
+        told = {row.key for row in wrong}
+        return None, problems + [_problem(composed, row) for row in found if row.key not in told]
     settings = settings.with_market_hours()
     problems += [_problem(composed, row) for row in broken_rules(settings, alone, swept=swept)]
     problems += [_problem(composed, row) for row in broken_tables(settings, tables)]

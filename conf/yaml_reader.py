@@ -30,6 +30,9 @@ _RESOLVER = re.compile(r"\$\{\s*([a-zA-Z_][\w.]*)\s*:")
 _RESOLVERS = ("oc.env", "oc.decode")
 _REFERENCE = re.compile(r"\$\{\s*(oc\.(env|decode):|[a-zA-Z_][\w.]*\s*\})")
 _STEERING = re.compile(r"@|(^|[\s/])hydra/")
+_BREAK = re.compile("\r\n|\r|\n")
+_HIDDEN_BREAK = re.compile("[\x85\u2028\u2029]")
+"""Signs that YAML's parser reads as the end of a line, and editors show within one."""
 _PACKAGE = re.compile(r"^[ \t]*#[ \t]*@package\b", re.MULTILINE)
 
 
@@ -119,6 +122,9 @@ def _text(data: bytes) -> str:
     if len(data) > MAX_BYTES:
         raise _Refused(f"is larger than {MAX_BYTES} bytes; split it", value=f"{len(data)} bytes")
     text = data.decode("utf-8")
+    if (hidden := _HIDDEN_BREAK.search(text)) is not None:
+        rule = f"holds U+{ord(hidden.group()):04X}, a hidden end of a line; remove it"
+        raise _Refused(rule, len(_BREAK.findall(text, 0, hidden.start())))
     if moved := _PACKAGE.search(text):
         rule = "@package would move the keys of this file elsewhere; remove the line"
         raise _Refused(rule, text.count("\n", 0, moved.end()))

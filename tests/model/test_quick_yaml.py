@@ -35,6 +35,9 @@ LINES = st.one_of(
     ANY_VALUE.map("- {}".format),
     st.tuples(KEYS, ANY_VALUE).map(lambda pair: f"- {pair[0]}: {pair[1]}"),
     ANY_VALUE,
+    st.tuples(
+        KEYS, st.lists(FLAT, max_size=3), st.sampled_from(["\n", "\n ", ",\n  "]), st.sampled_from(["", ",", " # x"])
+    ).map(lambda each: f"{each[0]}: [\n  {each[2].join(each[1])}{each[3]}\n]"),
     st.sampled_from(["", "-", " # note", "a: 1 # note", "a: 1 #", "%YAML 1.1", "a: |", "\t", "a: 1\r", "\x85"]),
 )
 TEXTS = st.lists(st.tuples(st.sampled_from(["", "", "  ", "    "]), LINES).map("".join), max_size=6).map("\n".join)
@@ -60,6 +63,20 @@ def test_a_simple_text_is_read_as_by_ruamel(text: str) -> None:
     except NotSimple:
         return
     assert told(quick) == told(plain_yaml(LEVELS).compose(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [" + ", ".join(["word", "1.5", "'q'"] * 1000) + "]\nb: 1\n",
+        "a: [\n" + "  word, 1.5, NO,\n" * 1000 + "]\nb: 1\n",
+        "b: 1\na: [\n" + "  word, 1.5,\n" * 1000 + "  last\n  ]\n",
+    ],
+    ids=["one line", "many lines", "an open end"],
+)
+def test_a_long_list_in_brackets_is_simple(text: str) -> None:
+    assert is_simple(text)
+    assert told(quick_root(text, LEVELS, _READ_ONLY.resolver)) == told(plain_yaml(LEVELS).compose(text))
 
 
 @given(st.one_of(TEXTS, st.text(max_size=40)))
