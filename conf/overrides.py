@@ -34,6 +34,7 @@ from conf.schema.settings import Settings
 
 _NO_FILE = re.compile(r"\.ya?ml$")
 _PLAIN_NAME = re.compile(r"[\w.-]+")
+_MODE = re.compile(r"\+{0,2}mode=")
 _NUMBER = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
 
 
@@ -120,10 +121,17 @@ def _unread(text: str, overrides: Sequence[str]) -> Problem:
     return Problem(place, 0, "", text, rule)
 
 
+def named_options(group: str, overrides: Sequence[str]) -> list[str]:
+    """The files of a group that overrides name, however they are written, in their order; the last one counts."""
+    with LOCK:
+        parsed, _ = parse([text for text in overrides if group in text])
+    return [str(item.value()) for item in parsed if item.key_or_group == group]
+
+
 def with_mode_of_environment(overrides: Sequence[str]) -> list[str]:
     """``MODE`` chooses the mode (R-CFG-04) unless the command line does; Hydra's defaults list cannot read it."""
     mode = environment("MODE")
-    chosen = [f"mode={mode}"] if mode and not any(text.startswith("mode=") for text in overrides) else []
+    chosen = [f"mode={mode}"] if mode and not any(_MODE.match(text) for text in overrides) else []
     return [*chosen, *overrides]
 
 
