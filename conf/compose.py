@@ -12,9 +12,9 @@ from conf.composition import (
     Composed,
     composed,
     hydra,
-    option_problem,
     with_option,
 )
+from conf.composition_errors import option_problem
 from conf.defaults import absent_defaults, chosen_options, defaults_problems, stand_ins
 from conf.documents import document_problems
 from conf.environment import ROOT, conf_folder, display_path, groups, odd_files, options, unread_files, yaml_files

@@ -93,6 +93,11 @@ def secrets() -> tuple[str, ...]:
     return tuple(sorted(value for value in found if len(value) >= _SEARCHABLE))
 
 
+def is_secret_value(text: str) -> bool:
+    """Whether a text holds a secret by its form: an address with a password, or a key."""
+    return _SECRET_VALUE.search(text) is not None
+
+
 def _secret_path(name: str) -> Path | None:
     """The file that ``NAME_FILE`` names for a secret; None where there is none."""
     named = os.environ.get(name + SUFFIX) if _is_secret(name) else None

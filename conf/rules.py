@@ -36,6 +36,7 @@ LIVE_CEILING = {"max_trade_value": 100, "max_daily_loss": 50}
 MOST_SETS = 1_000_000
 """Of a grid: a typing error must not fill the memory."""
 
+_DIGITS = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 STRATEGY_KEYS = frozenset(StrategySettings.model_fields) - {"parameters", "others"}
 
 
@@ -64,7 +65,8 @@ def parameter_errors(kind: object, given: Mapping[str, object]) -> Iterator[Rule
             near = nearest(name, [*known, *others, *STRATEGY_KEYS])
             yield RuleViolation((name,), None, f"is not a parameter of {kind}", near)
         elif not is_allowed(known[name], value):
-            yield RuleViolation((name,), value, demand(known[name]))
+            is_quoted = isinstance(value, str) and _DIGITS.fullmatch(value)
+            yield RuleViolation((name,), value, demand(known[name]) + (", without quotes" if is_quoted else ""))
     for name in {*known, *others} - given.keys():
         yield RuleViolation((name,), None, "is missing")
 

@@ -220,11 +220,18 @@ def _tag(node: Node) -> str:
     return str(node.tag).removeprefix(TAG)
 
 
-def _scalar_rule(text: str, tag: str) -> str:
+def reference_rule(text: str) -> str:
+    """What is wrong with the references in a text, ``${...}``; empty where nothing is."""
     if any(resolver not in _RESOLVERS for resolver in _RESOLVER.findall(text)):
         return "uses a resolver that is not allowed; only ${oc.env:NAME,default} and ${oc.decode:...} are"
     if text.count("${") != len(_REFERENCE.findall(text)):
         return "refers to nothing; write ${base.tz} or ${oc.env:NAME,default}"
+    return ""
+
+
+def _scalar_rule(text: str, tag: str) -> str:
+    if rule := reference_rule(text):
+        return rule
     if tag == "bool" and text.lower() not in ("true", "false"):
         return "is neither true nor false"
     if tag not in ("int", "float"):
