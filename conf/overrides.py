@@ -32,6 +32,7 @@ from conf.schema.settings import Settings
 from conf.yaml_reader import reference_rule
 
 _NO_FILE = re.compile(r"\.ya?ml$")
+_FILE = re.compile(r".*/|\.py$")
 _GROWN = re.compile(r"=\s*(extend_list|append|prepend)\(")
 _KEY = re.compile(r"[+~]{0,2}[A-Za-z_][\w./@-]*", re.ASCII)
 _MODE = re.compile(r"\+{0,2}mode=")
@@ -238,7 +239,8 @@ def _no_option(item: Override, folder: Path, known: Sequence[str]) -> Problem | 
         return None
     if name == NONE or name in (files := options(key, folder)):
         return None
-    return Problem(place_of_override(item.input_line or ""), 0, key, name, _one_of(files), nearest(name, files))
+    near = nearest(_FILE.sub("", name), files)  # of a path, the file's name
+    return Problem(place_of_override(item.input_line or ""), 0, key, name, _one_of(files), near)
 
 
 def _one_of(files: Sequence[str]) -> str:

@@ -91,6 +91,7 @@ WRONG = {
     "universe.instruments[0]=ETH": ("universe.instruments[0]", "", "is not a key", "universe.instruments.0"),
     "strategy[fast]=5": ("strategy[fast]", "", "is not a key", "strategy.fast"),
     "strategy=./macd_trend": ("strategy", "./macd_trend", "must be one of", "macd_trend"),
+    "strategy=strategies/pairs.py": ("strategy", "strategies/pairs.py", "must be one of", "pairs"),
     "strategy.fаst=5": ("", "=5", "holds 'а' (U+0430)", ""),
     "strategy=“macd_trend”": ("", "macd_trend", "holds '“' (U+201C)", ""),
     "'strategy.fast'=5": ("", "=5", "a key has letters, digits", ""),
