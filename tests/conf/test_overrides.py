@@ -95,7 +95,7 @@ WRONG = {
     "strategy.fаst=5": ("", "=5", "holds 'а' (U+0430)", ""),
     "strategy=“macd_trend”": ("", "macd_trend", "holds '“' (U+201C)", ""),
     "'strategy.fast'=5": ("", "=5", "a key has letters, digits", ""),
-    "storage.ledger_url=postgresql://u:w0rd@h/d#x": ("", "storage.ledger_url=...", "KEY=VALUE", ""),  # pragma: allowlist secret
+    "storage.ledger_url=db://u:w0@h/#x": ("", "storage.ledger_url=...", "KEY=VALUE", ""),  # pragma: allowlist secret
     "features.divergence_lookback=11": ("features.divergence_lookback", "11", "2 x divergence_reach + 2 = 12", ""),
 }  # fmt: skip
 
