@@ -23,7 +23,7 @@ $(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --compile-bytecode --require-hashes -r requirements/dev.txt
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
-	@$(BIN)/python -m compileall -q $(CODE)  # where processes may write no compiled files, each would compile these anew
+	@$(BIN)/python -m compileall -q -x runtime/template $(CODE)  # where processes may write no compiled files, each would compile these anew
 	@$(BIN)/python -m app.warmup  # the kernels of the built-in strategies; else the first backtest compiles them
 	@touch $(STAMP)
 

@@ -29,7 +29,7 @@ from conf.environment import (
     SOURCE,
     TOKEN,
     environment,
-    load_environment,
+    environment_overrides,
     project_folder,
     unneeded_secrets,
 )
@@ -50,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=PORT, help=f"of the pages ({PORT})")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
-    load_environment()
     try:
+        environment_overrides()  # what is wrong in .env is told here, not by each code server
         token, others = checked_token(environment(TOKEN) or new_token()), further_tokens()
         link = listen(HOST, given.port, f"stop the other program, or choose another: --port {given.port + 1}")
         if given.serve:

@@ -48,7 +48,7 @@ def compile_all(*, accounts: bool = True) -> None:
     from tradewright.research.strategy_check import trial_bars, trial_secondary
 
     bars = trial_bars()
-    for kind in found_in(None).signalling.values():
+    for kind in found_in(None).per_instrument.values():
         strategy = kind()
         spec = BacktestSpec(cash=1.0, secondary=trial_secondary(strategy, bars))
         run(strategy, bars, spec)

@@ -12,19 +12,20 @@ from conf.composition import (
     Composed,
     composed,
     hydra,
-    option_problem,
     with_option,
 )
+from conf.composition_errors import option_problem
 from conf.defaults import absent_defaults, chosen_options, defaults_problems, stand_ins
 from conf.documents import document_problems
 from conf.environment import ROOT, conf_folder, display_path, groups, odd_files, options, unread_files, yaml_files
-from conf.overrides import compose_accepted, parse, refused, with_mode_of_environment, without_strategy
+from conf.overrides import compose_accepted, named_options, parse, refused, with_mode_of_environment, without_strategy
 from conf.problems import ConfigProblems, Problem
 from conf.rules import TABLE_GROUPS
 from conf.scenarios import SCENARIO, scenario_problems
 from conf.schema.settings import Settings
 from conf.sources import files_in_place
 from conf.strategy_kinds import found_once
+from conf.suites import suite_problems
 from conf.validate import validate
 from conf.yaml_reader import holds, lint_yaml, load
 
@@ -155,7 +156,7 @@ def _check(overrides: Sequence[str], folder: Path) -> tuple[Settings | None, lis
         return None, traps
     with found_once(folder):
         settings, problems = _examine_linted(overrides, folder, tables=TABLE_GROUPS)
-        problems = [*traps, *problems, *_problems_of_options(folder, trapped)]
+        problems = [*traps, *problems, *_problems_of_options(folder, trapped), *suite_problems(folder)]
     return settings, list(dict.fromkeys(problems))
 
 
@@ -203,9 +204,7 @@ def _files_of_no_strategy(folder: Path) -> list[Path]:
 
 def _chosen_strategy(overrides: Sequence[str], folder: Path) -> str:
     """The strategy by its name: the last one named, else the one of the root file (linted before), else none."""
-    with LOCK:
-        parsed, _ = parse(overrides)
-    named = [str(item.value()) for item in parsed if item.key_or_group == "strategy"]
+    named = named_options("strategy", overrides)
     entries = defaults if isinstance(defaults := load(folder / f"{ROOT}.yaml").get("defaults"), list) else []
     default = [str(entry["strategy"]) for entry in entries if isinstance(entry, dict) and "strategy" in entry]
     return ["", *default, *named][-1]

@@ -37,25 +37,20 @@ from conf.environment import (
     COMMAND_LINE,
     ROOT,
     display_path,
-    groups,
-    options,
     place_of_override,
     place_of_variable,
     secret_in_file,
     variable_behind,
-    yaml_files,
 )
 from conf.explanations import is_declared
-from conf.problems import Problem, nearest
+from conf.problems import Problem
 from conf.schema.settings import Settings
 from conf.sources import contents
 from conf.yaml_reader import Key, holds, lint_bytes, load, locate, values
-from tradewright.model.errors import ConfigError
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException)
 LOCK = threading.RLock()
-_REFERENCE = re.compile(r"Interpolation key '([^']+)' not found")
-_CHOICE = re.compile(r"Could not find '([^']+)/([^/']+)'")
+_ITEM = re.compile(r"\.\d+$")
 _KEPT = 32
 
 
@@ -155,7 +150,7 @@ class Composed(NamedTuple):
     def override_of(self, key: Key) -> str:
         """Where the override of a key was written; empty where the files alone give its value."""
         dotted = ".".join(key)
-        named = (name for name in self.overrides if "." in name and f"{dotted}.".startswith(f"{name}."))
+        named = (name for name in self.overrides if "." in name and f"{dotted}.".startswith(f"{_whole(name)}."))
         return next((self.places.get(name, COMMAND_LINE) for name in named), "")
 
     def _override_around(self, key: Key) -> str:
@@ -220,9 +215,19 @@ def composed(overrides: Sequence[Override], folder: Path) -> Composed:
     """
     tree, choices = _tree(overrides, folder)
     choices = {group: option for group, option in choices.items() if option != NONE}
-    keys = {item.key_or_group: str(item.value()) for item in overrides}
-    places = {item.key_or_group: place_of_override(item.input_line or "") for item in overrides}
+    keys = {_written(item): str(item.value()) for item in overrides}
+    places = {_written(item): place_of_override(item.input_line or "") for item in overrides}
     return Composed(tree, choices, keys, folder, _stage_file(folder, choices.get("stage", "")), places)
+
+
+def _written(item: Override) -> str:
+    """The key of an override; of a group that is taken out, ``~backtest/costs``, where its values stood."""
+    return item.key_or_group.replace("/", ".") if item.type is OverrideType.DEL else item.key_or_group
+
+
+def _whole(name: str) -> str:
+    """The key of a list, of an override of one of its items: ``universe.instruments.0``."""
+    return _ITEM.sub("", name)
 
 
 def _tree(overrides: Sequence[Override], folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -311,57 +316,6 @@ def with_option(base: Composed, group: str, option: str) -> Composed:
         node[last] = content if _is_plain(content) else _plain(OmegaConf.create(content))
     changed = base._replace(tree=tree, choices={**base.choices, group: option})
     return changed._replace(stage=_stage_file(base.folder, option)) if group == "stage" else changed
-
-
-def option_problem(folder: Path, group: str, option: str, error: Exception) -> Problem:
-    """A file that does not compose: a reference to nothing, a choice that is not there, else Hydra's first line."""
-    path = folder / group / f"{option}.yaml"
-    if unread := secret_problem(error):
-        return unread
-    if found := _REFERENCE.search(str(error)):
-        return _reference_problem(folder, found[1])
-    if found := _CHOICE.search(str(error)):
-        return _choice_problem(folder, found[1], found[2])
-    return Problem(display_path(path, folder), 0, "", "", first_line(error))
-
-
-def secret_problem(error: BaseException) -> Problem | None:
-    """The problem of a secret whose file cannot be taken, where that is behind an error."""
-    behind: BaseException | None = error
-    while behind is not None:
-        if isinstance(behind, ConfigError):
-            return Problem(behind.where, 0, "", "", f"{behind.what}; {behind.remedy}")
-        behind = behind.__cause__ or behind.__context__
-    return None
-
-
-def _reference_problem(folder: Path, name: str) -> Problem:
-    """A ``${...}`` whose key is not there, with the line of the first file that has it."""
-    for path in yaml_files(folder):
-        for line, text in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-            if f"${{{name}}}" in text.replace(" ", ""):
-                rule = "refers to a key that is not there; write the value, or the whole key as in ${base.tz}"
-                return Problem(display_path(path, folder), line, "", f"${{{name}}}", rule)
-    return Problem(f"{ROOT}.yaml", 0, "", f"${{{name}}}", "refers to a key that is not there")
-
-
-def _choice_problem(folder: Path, group: str, option: str) -> Problem:
-    """An entry of the root file's defaults list that chooses a group or a file which is not there."""
-    path = folder / f"{ROOT}.yaml"
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    written = re.compile(rf"-\s*[\"']?{re.escape(group)}\b")
-    line = next((row for row, text in enumerate(lines, 1) if written.search(text)), 0)
-    shown = display_path(path, folder)
-    if group in (known := groups(folder)):
-        files = options(group, folder)
-        return Problem(shown, line, group, option, f"must be one of {', '.join(files)}", nearest(option, files))
-    rule = f"is no group of settings; the groups are {', '.join(known)}"
-    return Problem(shown, line, group, "", rule, nearest(group, known))
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error's text."""
-    return str(error).strip().splitlines()[0]
 
 
 def _stage_file(folder: Path, option: str) -> dict[str, Any] | None:

@@ -69,7 +69,11 @@ def document_problems(path: Path, shown: str) -> list[Problem]:
         return []
     text = path.read_text(encoding="utf-8")
     if not is_document(text):
-        if not _stands_for_one(said := load(path)):
+        said = load(path)
+        if not said:
+            rule = "is empty: a strategy wants kind and the keys beside it, or is a document with id and rules"
+            return [Problem(shown, 0, "", "", rule)]
+        if not _stands_for_one(said):
             return []
         key = next(name for name in ("rules", "allocate") if name in said)  # else a namesake in Python would be run
         return [Problem(shown, locate(path, (key,)), key, "", f"must be written plainly, as {key}: with its values")]

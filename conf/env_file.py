@@ -26,14 +26,17 @@ def values_of(path: Path) -> Mapping[str, str | None]:
     return dotenv_values(stream=io.StringIO(sound))
 
 
-def demand_sound(path: Path) -> None:
+def demand_sound(path: Path) -> dict[str, int]:
     """Refuse a file of which a line would be passed over.
+
+    Returns:
+        Its variables, each with its line; none of a file that is not there.
 
     Raises:
         ConfigError: with file and line, where it is no text, a line gives no variable, or one is given twice.
     """
     if not path.is_file():
-        return
+        return {}
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -55,3 +58,4 @@ def demand_sound(path: Path) -> None:
             raise ConfigError(what, where=where, remedy="keep one")
         if each.key is not None:
             seen[each.key] = line
+    return seen

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from conf.env_file import demand_sound, values_of
 from conf.secret_files import SUFFIX, read_secret
+from conf.variables import demand_read
 from tradewright.model.errors import ConfigError
 
 SOURCE = Path(__file__).resolve().parent.parent
@@ -90,6 +91,11 @@ def secrets() -> tuple[str, ...]:
     names = {*_secret_names(os.environ), *_UNSPOKEN} - _NO_SECRETS - {name + SUFFIX for name in in_files}
     found = {os.environ.get(name) or "" for name in names} | {forgiving_environment(name) or "" for name in in_files}
     return tuple(sorted(value for value in found if len(value) >= _SEARCHABLE))
+
+
+def is_secret_value(text: str) -> bool:
+    """Whether a text holds a secret by its form: an address with a password, or a key."""
+    return _SECRET_VALUE.search(text) is not None
 
 
 def _secret_path(name: str) -> Path | None:
@@ -217,9 +223,7 @@ def unneeded_secrets(variables: Mapping[str, str], folder: Path | None = None) -
     Args:
         folder: of the YAML files; the one in force when it is left out.
     """
-    texts = [path.read_text(errors="replace") for path in yaml_files(folder or conf_folder())]
-    needed = _NO_SECRETS.union(*(_REFERENCE.findall(text) for text in texts))
-    return sorted(_secret_names(variables) - needed - {name + SUFFIX for name in needed})
+    return sorted(_secret_names(variables) - _NO_SECRETS - _referred_to(folder))
 
 
 def _secret_names(variables: Mapping[str, str]) -> set[str]:
@@ -242,15 +246,15 @@ def environment_overrides() -> tuple[str, ...]:
     """The overrides of ``TRADEWRIGHT_OVERRIDES``, separated by spaces, which every program applies first.
 
     Raises:
-        ConfigError: where a quote is opened and not closed, ``TRADEWRIGHT_ENV_FILE`` names nothing that is there, or a
-            line of ``.env`` would be passed over.
+        ConfigError: where a quote is opened and not closed, ``TRADEWRIGHT_ENV_FILE`` names nothing that is there, a
+            line of ``.env`` would be passed over, or a variable has a name that is misspelt.
     """
     named = os.environ.get(ENV_FILE)
     if named and not Path(named).exists():
         remedy = "correct the path, or unset the variable: then .env of the project's folder is read"
         raise ConfigError(f"there is no file {named!r}", where=f"{ENV_FILE} in the environment", remedy=remedy)
-    if file := _env_file():
-        demand_sound(file)
+    file = _env_file()
+    demand_read(demand_sound(file) if file else {}, file, os.environ, _referred_to)
     load_environment()
     text = os.environ.get(OVERRIDES, "")
     try:
@@ -259,6 +263,13 @@ def environment_overrides() -> tuple[str, ...]:
         what = f"a quote is opened and not closed in {text!r}"
         remedy = f"close it, as in {OVERRIDES}=\"strategy=macd_trend 'storage.root=my data'\""
         raise ConfigError(what, where=place_of_variable(OVERRIDES), remedy=remedy) from error
+
+
+def _referred_to(folder: Path | None = None) -> set[str]:
+    """The variables that YAML files refer to, and the files that secrets among them may stand in."""
+    texts = [path.read_text(errors="replace") for path in yaml_files(folder or conf_folder())]
+    named = {name for text in texts for name in _REFERENCE.findall(text)}
+    return named | {name + SUFFIX for name in named if _is_secret(name)}
 
 
 def place_of_variable(name: str) -> str:

@@ -21,19 +21,21 @@ from conf.composition import (
     NONE,
     Composed,
     composed,
-    first_line,
-    option_problem,
-    secret_problem,
 )
+from conf.composition_errors import first_line, option_problem, plain_reason, secret_problem
 from conf.defaults import absent_defaults, chosen_options, stand_ins
-from conf.environment import COMMAND_LINE, environment, groups, options, place_of_override
+from conf.environment import COMMAND_LINE, environment, groups, is_secret_value, options, place_of_override
 from conf.explanations import field_names, is_declared
 from conf.problems import ConfigProblems, Problem, nearest
 from conf.schema.research import MOST_SETS
 from conf.schema.settings import Settings
+from conf.yaml_reader import reference_rule
 
 _NO_FILE = re.compile(r"\.ya?ml$")
-_PLAIN_NAME = re.compile(r"[\w.-]+")
+_FILE = re.compile(r".*/|\.py$")
+_GROWN = re.compile(r"=\s*(extend_list|append|prepend)\(")
+_KEY = re.compile(r"[+~]{0,2}[A-Za-z_][\w./@-]*", re.ASCII)
+_MODE = re.compile(r"\+{0,2}mode=")
 _NUMBER = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
 
 
@@ -99,6 +101,9 @@ def parse(overrides: Sequence[str]) -> tuple[list[Override], list[Problem]]:
     """The overrides that parse, and a problem for each that does not; under :data:`~conf.composition.LOCK`."""
     parser, parsed, problems = OverridesParser.create(), [], []
     for text in overrides:
+        if _GROWN.search(text):
+            problems.append(Problem(place_of_override(text), 0, "", text, "must be the whole list: [A,B]"))
+            continue
         try:
             parsed += parser.parse_overrides([text])
         except HydraException:
@@ -115,15 +120,30 @@ def _unread(text: str, overrides: Sequence[str]) -> Problem:
         rule = "is no setting, which is written KEY=VALUE; an option begins with --, and --help lists those"
     elif not key:
         rule = "has no key before its sign; a setting is written KEY=VALUE"
+    elif foreign := next((sign for sign in text if not sign.isascii()), ""):
+        rule = f"holds {foreign!r} (U+{ord(foreign):04X}); type it anew, or put quotes around a value: '{_quoted(key)}'"
+    elif not _KEY.fullmatch(key):
+        rule = "is no KEY=VALUE: a key has letters, digits and _ with dots between them, and slashes in a group's name"
     else:
-        rule = f"is no KEY=VALUE; a value with other signs wants quotes around the whole: '{key}=\"VALUE\"'"
-    return Problem(place, 0, "", text, rule)
+        rule = f"is no KEY=VALUE; a value with other signs wants quotes around the whole: '{_quoted(key)}'"
+    return Problem(place, 0, "", f"{key}=..." if is_secret_value(text) else text, rule)
+
+
+def _quoted(key: str) -> str:
+    return f'{key}="VALUE"'
+
+
+def named_options(group: str, overrides: Sequence[str]) -> list[str]:
+    """The files of a group that overrides name, however they are written, in their order; the last one counts."""
+    with LOCK:
+        parsed, _ = parse([text for text in overrides if group in text])
+    return [str(item.value()) for item in parsed if item.key_or_group == group]
 
 
 def with_mode_of_environment(overrides: Sequence[str]) -> list[str]:
     """``MODE`` chooses the mode (R-CFG-04) unless the command line does; Hydra's defaults list cannot read it."""
     mode = environment("MODE")
-    chosen = [f"mode={mode}"] if mode and not any(text.startswith("mode=") for text in overrides) else []
+    chosen = [f"mode={mode}"] if mode and not any(_MODE.match(text) for text in overrides) else []
     return [*chosen, *overrides]
 
 
@@ -187,19 +207,40 @@ def refused(item: Override, folder: Path, known: Sequence[str]) -> Problem | Non
         return Problem(place, 0, key, text, rule, f"{group}={nearest(text, options(group, folder)) or 'NAME'}")
     if re.split(r"\W", key, maxsplit=1)[0] == "hydra":
         return Problem(place, 0, key, "", "is not a key of the settings")
+    if "[" in key:
+        return Problem(place, 0, key, "", "is not a key of the settings", re.sub(r"\[(\w+)\]", r".\1", key))
+    if rule := _no_plain_value(item, key in known):
+        return Problem(place, 0, key, text, rule)
     if item.package is not None:
         return Problem(place, 0, f"{key}@{item.package}", "", "is not allowed; a file is chosen by GROUP=NAME")
     return _no_option(item, folder, known)
 
 
+def _no_plain_value(item: Override, is_group: bool) -> str:
+    """The rule that an override breaks though Hydra would take it, with another meaning than it seems to have."""
+    if is_group and item.type in (OverrideType.ADD, OverrideType.FORCE_ADD):
+        return "is a group of settings, whose file is chosen without a plus sign: GROUP=NAME"
+    if rule := reference_rule((item.input_line or "").partition("=")[2]):
+        return rule
+    if isinstance(item.value(), dict) and not any(_leaves(item.value())):
+        return "has no effect: a mapping is added to what is there; name a key in it"
+    return ""
+
+
+def _leaves(value: object) -> Iterator[bool]:
+    for each in value.values() if isinstance(value, dict) else ():
+        yield True if not isinstance(each, dict) else any(_leaves(each))
+
+
 def _no_option(item: Override, folder: Path, known: Sequence[str]) -> Problem | None:
     """The problem of a plain name of which its group has no file; Hydra would read all others to find it out."""
     key, name = item.key_or_group, str(item.value())
-    if key not in known or item.value() is None or item.package is not None or not _PLAIN_NAME.fullmatch(name):
+    if key not in known or item.value() is None or item.package is not None or isinstance(item.value(), dict):
         return None
     if name == NONE or name in (files := options(key, folder)):
         return None
-    return Problem(place_of_override(item.input_line or ""), 0, key, name, _one_of(files), nearest(name, files))
+    near = nearest(_FILE.sub("", name), files)  # of a path, the file's name
+    return Problem(place_of_override(item.input_line or ""), 0, key, name, _one_of(files), near)
 
 
 def _one_of(files: Sequence[str]) -> str:
@@ -228,7 +269,7 @@ def _explained(item: Override, error: Exception, accepted: Sequence[Override], f
         unknown = _unknown_key(key, item.value(), composed(accepted, folder).tree, folder)
         if unknown is not None:
             return replace(unknown, file=place)
-    return Problem(place, 0, key, value, first_line(error))
+    return Problem(place, 0, key, value, plain_reason(error))
 
 
 def _unknown_key(key: str, value: object, whole: object, folder: Path) -> Problem | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from conf.composition import COMPOSITION_ERRORS, Composed, first_line, with_option
+from conf.composition import COMPOSITION_ERRORS, Composed, with_option
+from conf.composition_errors import plain_reason
 from conf.documents import load_option
 from conf.environment import options
 from conf.problems import RuleViolation, nearest
@@ -41,7 +42,7 @@ def _values(composed: Composed, named: str) -> tuple[Any, str]:
     try:
         values = with_option(composed, GROUP, named).tree[GROUP]
     except COMPOSITION_ERRORS as error:
-        return None, f"cannot be composed: {first_line(error)}"
+        return None, f"cannot be composed: {plain_reason(error)}"
     if isinstance(values, dict) and values.get("kind") == "scenario":
         return None, "must not be a scenario, whose clock is that of all instruments"
     return values, ""

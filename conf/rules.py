@@ -12,7 +12,7 @@ from conf.environment import ALERT_WEBHOOK, environment
 from conf.problems import RuleViolation, nearest
 from conf.schema.research import ExtraFeature, StrategySettings
 from conf.schema.settings import Settings
-from conf.strategy_kinds import build, kinds, named_in_rules, other_instruments_of, parameters_of
+from conf.strategy_kinds import build, file_of_none, kinds, named_in_rules, other_instruments_of, parameters_of
 from conf.yaml_reader import Key
 from strategies.base import Parameter
 from tradewright.execution.types import ProtocolTimes
@@ -36,6 +36,7 @@ LIVE_CEILING = {"max_trade_value": 100, "max_daily_loss": 50}
 MOST_SETS = 1_000_000
 """Of a grid: a typing error must not fill the memory."""
 
+_DIGITS = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 STRATEGY_KEYS = frozenset(StrategySettings.model_fields) - {"parameters", "others"}
 
 
@@ -46,7 +47,14 @@ def parameter_errors(kind: object, given: Mapping[str, object]) -> Iterator[Rule
         yield RuleViolation(("kind",), kind, f"must be a strategy that can be loaded: {broken[kind]}")
         return
     if not isinstance(kind, str) or kind not in usable:
-        yield RuleViolation(("kind",), kind, f"must be one of {', '.join(usable)}", nearest(str(kind), usable))
+        rule = f"must be one of {', '.join(usable)}"
+        if kind is None or kind == "":
+            yield RuleViolation(("kind",), None, f"is missing; it {rule}")
+        elif isinstance(kind, str) and (file := file_of_none(kind)):
+            wanted = f"{file} holds no strategy of this name: a class of BaseStrategy with name = {kind!r}"
+            yield RuleViolation(("kind",), kind, f"{rule}; {wanted} is missing", nearest(kind, usable))
+        else:
+            yield RuleViolation(("kind",), kind, rule, nearest(str(kind), usable))
         return
     known, others = parameters_of(kind), other_instruments_of(kind)
     for name, value in given.items():
@@ -57,7 +65,8 @@ def parameter_errors(kind: object, given: Mapping[str, object]) -> Iterator[Rule
             near = nearest(name, [*known, *others, *STRATEGY_KEYS])
             yield RuleViolation((name,), None, f"is not a parameter of {kind}", near)
         elif not is_allowed(known[name], value):
-            yield RuleViolation((name,), value, demand(known[name]))
+            is_quoted = isinstance(value, str) and _DIGITS.fullmatch(value)
+            yield RuleViolation((name,), value, demand(known[name]) + (", without quotes" if is_quoted else ""))
     for name in {*known, *others} - given.keys():
         yield RuleViolation((name,), None, "is missing")
 

@@ -51,6 +51,12 @@ def parameters_of(kind: str) -> dict[str, Parameter]:
     return kinds().strategy_class(kind).parameter_rules()
 
 
+def file_of_none(kind: str) -> str:
+    """The own file that has the name of a kind and holds no such strategy, as a message names it; empty without one."""
+    folder = own_strategies()
+    return f"strategies/{kind}.py" if folder and kind.isidentifier() and (folder / f"{kind}.py").is_file() else ""
+
+
 def other_instruments_of(kind: str) -> dict[str, str]:
     """The keys of a kind that name another instrument, each with its default.
 
@@ -87,8 +93,8 @@ def is_allocation_file(option: str) -> bool:
     return False
 
 
-def signalling(account: str) -> list[str]:
-    """The files of ``conf/strategy`` whose strategies make signals; those of allocations need one account for all.
+def tradable(account: str) -> list[str]:
+    """The files of ``conf/strategy`` that can be traded; those of allocations need one account for all instruments.
 
     Args:
         account: ``backtest.account``, split or shared.

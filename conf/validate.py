@@ -10,6 +10,7 @@ from typing import Any, get_args
 from pydantic import SecretStr, ValidationError
 
 from conf.composition import NO_STRATEGY, Composed
+from conf.environment import secrets
 from conf.explanations import explained, fields_of, models_of
 from conf.own_feeds import OWN, own_feeds
 from conf.problems import Problem, RuleViolation, format_value
@@ -48,7 +49,8 @@ def validate(
         settings = Settings.model_validate_json(text, strict=True)
     except ValidationError as error:
         found = explained(error.errors(include_url=False), {**tree, OWN: shaped.get(OWN)}, Settings)
-        return None, problems + [_problem(composed, row) for row in found]
+        told = {row.key for row in wrong}
+        return None, problems + [_problem(composed, row) for row in found if row.key not in told]
     settings = settings.with_market_hours()
     problems += [_problem(composed, row) for row in broken_rules(settings, alone, swept=swept)]
     problems += [_problem(composed, row) for row in broken_tables(settings, tables)]
@@ -135,8 +137,8 @@ def _problem(composed: Composed, broken: RuleViolation) -> Problem:
 def _display_value(broken: RuleViolation, tree: object) -> str:
     """A wrong value as text, with no secret in it."""
     text = format_value(broken.value)
-    secrets = [secret for key in _SECRETS if isinstance(secret := _value_at(tree, key), str) and secret]
-    is_secret = broken.key in _SECRETS or any(secret in text for secret in secrets)
+    hidden = [secret for key in _SECRETS if isinstance(secret := _value_at(tree, key), str) and secret]
+    is_secret = broken.key in _SECRETS or any(secret in text for secret in (*hidden, *secrets()))
     return _HIDDEN if text and is_secret else text
 
 

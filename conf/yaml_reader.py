@@ -30,6 +30,9 @@ _RESOLVER = re.compile(r"\$\{\s*([a-zA-Z_][\w.]*)\s*:")
 _RESOLVERS = ("oc.env", "oc.decode")
 _REFERENCE = re.compile(r"\$\{\s*(oc\.(env|decode):|[a-zA-Z_][\w.]*\s*\})")
 _STEERING = re.compile(r"@|(^|[\s/])hydra/")
+_BREAK = re.compile("\r\n|\r|\n")
+_HIDDEN_BREAK = re.compile("[\x85\u2028\u2029]")
+"""Signs that YAML's parser reads as the end of a line, and editors show within one."""
 _PACKAGE = re.compile(r"^[ \t]*#[ \t]*@package\b", re.MULTILINE)
 
 
@@ -119,6 +122,9 @@ def _text(data: bytes) -> str:
     if len(data) > MAX_BYTES:
         raise _Refused(f"is larger than {MAX_BYTES} bytes; split it", value=f"{len(data)} bytes")
     text = data.decode("utf-8")
+    if (hidden := _HIDDEN_BREAK.search(text)) is not None:
+        rule = f"holds U+{ord(hidden.group()):04X}, a hidden end of a line; remove it"
+        raise _Refused(rule, len(_BREAK.findall(text, 0, hidden.start())))
     if moved := _PACKAGE.search(text):
         rule = "@package would move the keys of this file elsewhere; remove the line"
         raise _Refused(rule, text.count("\n", 0, moved.end()))
@@ -214,11 +220,18 @@ def _tag(node: Node) -> str:
     return str(node.tag).removeprefix(TAG)
 
 
-def _scalar_rule(text: str, tag: str) -> str:
+def reference_rule(text: str) -> str:
+    """What is wrong with the references in a text, ``${...}``; empty where nothing is."""
     if any(resolver not in _RESOLVERS for resolver in _RESOLVER.findall(text)):
         return "uses a resolver that is not allowed; only ${oc.env:NAME,default} and ${oc.decode:...} are"
     if text.count("${") != len(_REFERENCE.findall(text)):
         return "refers to nothing; write ${base.tz} or ${oc.env:NAME,default}"
+    return ""
+
+
+def _scalar_rule(text: str, tag: str) -> str:
+    if rule := reference_rule(text):
+        return rule
     if tag == "bool" and text.lower() not in ("true", "false"):
         return "is neither true nor false"
     if tag not in ("int", "float"):

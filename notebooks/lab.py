@@ -34,28 +34,35 @@ def _(environment_overrides, variants):
     get_message, set_message = mo.state(variants.Saved())
     get_picked, set_picked = mo.state("")
     get_answers, set_answers = mo.state({})
-    return get_answers, get_message, get_picked, overrides, set_answers, set_message, set_picked
+    get_bars, set_bars = mo.state(None)
+    return get_answers, get_bars, get_message, get_picked, overrides, set_answers, set_bars, set_message, set_picked
 
 
 @app.cell
-def _(get_picked, lab, overrides):
+def _(get_picked, lab, overrides, set_bars):
     options = lab.lab_options(overrides)
     mo.stop(bool(options.problem), mo.callout(options.problem, kind="danger"))
-    first = options.first
-    strategy = mo.ui.dropdown(
-        options.strategies, value=get_picked() or first.strategy, label="Strategy", full_width=True
-    )
+    first, _now = options.first, get_picked() or options.first.strategy
+    _follow = lab.follower(overrides, _now, set_bars)
+    strategy = mo.ui.dropdown(options.strategies, value=_now, label="Strategy", on_change=_follow, full_width=True)
     return options, first, strategy
 
 
 @app.cell
+def _(get_bars, options):
+    _shown = options.with_bars(get_bars())
+    _bars = _shown.first
+    instruments = mo.ui.multiselect(_shown.instruments, value=_bars.instruments, label="Instruments", full_width=True)
+    timeframe = mo.ui.dropdown(_shown.timeframes, value=_bars.timeframe, label="Bars", full_width=True)
+    return instruments, timeframe
+
+
+@app.cell
 def _(first, options):
-    instruments = mo.ui.multiselect(options.instruments, value=first.instruments, label="Instruments", full_width=True)
-    timeframe = mo.ui.dropdown(options.timeframes, value=first.timeframe, label="Bars", full_width=True)
     prices = mo.ui.dropdown(options.prices, value=first.prices, label="Prices", full_width=True)
     costs = mo.ui.dropdown(options.costs, value=first.costs, label="Costs", full_width=True)
     short = mo.ui.switch(value=first.allow_short, label="May sell short")
-    return costs, instruments, prices, short, timeframe
+    return costs, prices, short
 
 
 @app.cell

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from conf.environment import SOURCE, conf_folder
+from conf.suites import read_suite
 from runtime.container import Container
-from tradewright.quality.expectations import Outcome, QualityExtraMissing, SuiteResult, load_suite, run_suite
+from tradewright.quality.expectations import Outcome, QualityExtraMissing, SuiteResult, run_suite
 from tradewright.quality.report import Code, Figure, Finding, Severity
 
 SUITE = "expectations/bars.yaml"
@@ -15,8 +16,8 @@ def suite_on(house: Container, symbol: str) -> SuiteResult | None:
     """The declared suite over an instrument's deciding bars, with Data Docs; None where the extra is not installed."""
     frame = house.bars.read(symbol, house.settings.universe.timeframe)
     own = conf_folder() / SUITE
+    suite = read_suite(own if own.is_file() else SOURCE / "conf" / SUITE)
     try:
-        suite = load_suite(own if own.is_file() else SOURCE / "conf" / SUITE)
         return run_suite(frame, suite, house.root / "data_docs" / symbol)
     except QualityExtraMissing:
         return None

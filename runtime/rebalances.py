@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import pandas as pd
@@ -42,9 +43,14 @@ class HeldBack(FrozenModel):
     reductions: dict[str, str]
 
     @property
+    def orders(self) -> Waiting:
+        """What waits for what."""
+        return Waiting(self.strategy, tuple(sorted(self.bars)), self.reductions)
+
+    @property
     def text(self) -> str:
         """All of it in words."""
-        return Waiting(self.strategy, tuple(sorted(self.bars)), self.reductions).text
+        return self.orders.text
 
 
 _STORED = TypeAdapter(HeldBack | None)
@@ -118,6 +124,23 @@ def waits_still(house: Container, held: HeldBack) -> bool:
         LedgerError: when the ledger cannot be used.
     """
     return any(is_unsettled(house.ledger, intent_id) for intent_id in held.reductions)
+
+
+def waiting_orders(house: Container, strategies: Iterable[str]) -> list[Waiting]:
+    """What of the rebalances of some strategies waits for reductions that are unsettled.
+
+    A strategy whose record is damaged is told as broken, and has none here.
+
+    Raises:
+        LedgerError: when the ledger cannot be used.
+    """
+    found = []
+    for name in strategies:
+        with suppress(StoreError):
+            held = held_back(house, name)
+            if held is not None and waits_still(house, held):
+                found.append(held.orders)
+    return found
 
 
 def are_held_back(house: Container, strategy: str, due: Collection[str], bars: Mapping[str, int], identity: str) -> str:

@@ -18,7 +18,7 @@ from conf.environment import conf_folder, display_path, options
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from conf.sources import digest_of_sources
-from conf.strategy_kinds import kinds, signalling
+from conf.strategy_kinds import kinds, tradable
 from runtime.container import Container
 from runtime.trading import account_in_force
 from tradewright.model.errors import TradewrightError
@@ -132,5 +132,5 @@ def broken_strategies(house: Container, overrides: Sequence[str]) -> list[Broken
         ConfigError, LedgerError: when there is no folder of YAML files, or the ledger cannot be used.
     """
     held = holdings(house)
-    found = (*traded(overrides, signalling(house.settings.backtest.account)).broken, *without_file(held))
+    found = (*traded(overrides, tradable(house.settings.backtest.account)).broken, *without_file(held))
     return [replace(row, holds=held.get(row.strategy, {})) for row in found]

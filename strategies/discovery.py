@@ -91,7 +91,7 @@ class Discovery(NamedTuple):
         return found(**values)
 
     @property
-    def signalling(self) -> dict[str, type[BaseStrategy]]:
+    def per_instrument(self) -> dict[str, type[BaseStrategy]]:
         """The strategies that decide on each instrument by itself: all but the allocations."""
         return {name: kind for name, kind in self.usable.items() if issubclass(kind, BaseStrategy)}
 
@@ -256,6 +256,10 @@ def _offered(loaded: object) -> Iterable[Kind]:
         if isinstance(loaded, type) and issubclass(loaded, BASES):
             return (loaded,)
         raise ConfigError(f"{loaded!r} is neither a strategy class nor a module", where=GROUP)
+    if all(name.startswith("__") for name in vars(loaded)) and not hasattr(loaded, "__path__"):
+        place = "/".join(Path(loaded.__file__ or loaded.__name__).parts[-2:])
+        remedy = "write a class of BaseStrategy in it (docs/strategies.md), or remove the file"
+        raise ConfigError("the file is empty, and holds no strategy", where=place, remedy=remedy)
     own = (value for name, value in vars(loaded).items() if not name.startswith("_") and isinstance(value, type))
     mine = (value for value in own if value.__module__ == loaded.__name__)
     return tuple(value for value in mine if issubclass(value, BASES) and value not in BASES)

@@ -120,6 +120,8 @@ def show(output: Output, reply: TradeReply) -> None:
     if reply.orders:
         output.table("orders", ORDER_HEADER, [order_row(view) for view in reply.orders])
         output.next("where an order comes from", "explain", reply.orders[-1].attempt.ref)
+    for row in reply.waiting:
+        output.line(f"waits: {row.text}")
     for failure in reply.failures:
         output.line(f"failed: {failure}")
     if reply.open_orders:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from ruamel.yaml.error import YAMLError
 
 from app.operations.conf_draft import demand_no_new_problems, draft
 from conf.compose import examine
@@ -201,7 +202,7 @@ def _text(text: str) -> str:
 def _reads_as(text: str, meant: object) -> bool:
     try:
         return bool((values(text) or {}) == meant)
-    except Exception:  # noqa: BLE001 - whatever the reader cannot read is not what is meant
+    except (YAMLError, ValueError):  # the latter for a number that is none, such as 0b_
         return False
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from app.operations import research
@@ -72,6 +72,14 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Bars:
+    """The bars that a strategy is shown on at first: instruments, and how long a bar is."""
+
+    instruments: tuple[str, ...]
+    timeframe: str
+
+
+@dataclass(frozen=True)
 class LabOptions:
     """The possible choices and the first one, and the folds of a walk-forward; ``problem`` says why there are none."""
 
@@ -83,6 +91,18 @@ class LabOptions:
     prices: tuple[str, ...] = tuple(PriceView)
     first: Choice = Choice("", (), Timeframe.D1, PriceView.RAW, "")
     folds: int = 1
+
+    def with_bars(self, bars: Bars | None) -> LabOptions:
+        """The same options with other bars as the first ones, and among those that can be picked."""
+        if bars is None:
+            return self
+        lengths = {*self.timeframes, bars.timeframe}
+        return replace(
+            self,
+            instruments=tuple(dict.fromkeys((*self.instruments, *bars.instruments))),
+            timeframes=tuple(each for each in Timeframe if each in lengths),
+            first=replace(self.first, instruments=bars.instruments, timeframe=bars.timeframe),
+        )
 
 
 def lab_options(overrides: Sequence[str]) -> LabOptions:
@@ -104,13 +124,48 @@ def lab_options(overrides: Sequence[str]) -> LabOptions:
         folds=settings.walkforward.folds,
         first=Choice(
             strategy=_among(settings.strategy.name, strategies),
-            instruments=symbols(settings)[:1],
-            timeframe=timeframe(settings),
+            instruments=_bars(settings).instruments,
+            timeframe=_bars(settings).timeframe,
             prices=backtest.prices,
             costs=_among(backtest.costs.kind, costs),
             allow_short=backtest.allow_short,
         ),
     )
+
+
+def _bars(settings: Settings) -> Bars:
+    """All instruments that the strategy itself names, else the first of those in force."""
+    named = settings.strategy.instruments if settings.backtest.instruments is None else None
+    return Bars(named or symbols(settings)[:1], timeframe(settings))
+
+
+def follower(overrides: Sequence[str], began: str, show: Callable[[Bars], object]) -> Callable[[str], None]:
+    """A function of the strategy that is picked: it shows the bars of that one where they are others than before.
+
+    Bars that a person picked stay as long as strategies follow that name none. Nothing is shown for a strategy that
+    cannot be read; :func:`explore` says why.
+
+    Args:
+        began: the strategy that is picked now.
+        show: gets the bars.
+    """
+    before = _bars_of(overrides, began)
+
+    def picked(strategy: str) -> None:
+        nonlocal before
+        bars = _bars_of(overrides, strategy)
+        if bars is not None and bars != before:
+            before = bars
+            show(bars)
+
+    return picked
+
+
+def _bars_of(overrides: Sequence[str], strategy: str) -> Bars | None:
+    try:
+        return _bars(compose((*overrides, f"strategy='{strategy}'")))
+    except TradewrightError:
+        return None
 
 
 def _among(name: str, names: Sequence[str]) -> str:

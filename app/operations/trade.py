@@ -12,14 +12,17 @@ from app.operations.replies import IntentView
 from assets.daily_loop import Round, run_round
 from conf.compose import compose_without_strategy
 from conf.environment import options
+from conf.overrides import named_options
 from conf.problems import ConfigProblems, Problem, nearest
-from conf.strategy_kinds import is_allocation_file, signalling
+from conf.strategy_kinds import is_allocation_file, tradable
 from runtime.alerts import tell_alerts
 from runtime.container import Container
+from runtime.rebalances import waiting_orders
 from runtime.traded_strategies import BrokenStrategy
 from runtime.trading import account_in_force, not_well
 from tradewright.execution.health import Problem as NotWell
 from tradewright.execution.operator_actions import OrderView
+from tradewright.execution.rebalancing import Waiting
 from tradewright.model.allocation import needs_shared_account
 from tradewright.model.errors import TradewrightError
 
@@ -35,6 +38,7 @@ class TradeReply:
         intents: the intents that were decided on in the round, each with its decision, newest first.
         orders: the orders of these intents.
         open_orders: the references of all orders of the account that have not ended.
+        waiting: the orders of rebalances that wait until those that reduce holdings have ended.
         failures: the steps that failed, each with its reasons.
         broken: the strategies for which nothing was entered, because their files, their code or their data are wrong.
         problems: everything that is not well on the account.
@@ -45,6 +49,7 @@ class TradeReply:
     intents: tuple[IntentView, ...]
     orders: tuple[OrderView, ...]
     open_orders: tuple[str, ...]
+    waiting: tuple[Waiting, ...]
     failures: tuple[str, ...]
     broken: tuple[BrokenStrategy, ...]
     problems: tuple[NotWell, ...]
@@ -65,9 +70,9 @@ def strategies_of(overrides: Sequence[str]) -> tuple[str, ...]:
     """
     account = compose_without_strategy(tuple(overrides)).backtest.account
     known = options("strategy")
-    named = [text.partition("=")[2].strip("'\"") for text in overrides if text.partition("=")[0] == "strategy"]
+    named = named_options("strategy", overrides)
     if not named:
-        return tuple(signalling(account))
+        return tuple(tradable(account))
     if named[-1] not in known:
         rule = f"must be one of {', '.join(known)}"
         raise ConfigProblems([Problem("command line", 0, "strategy", named[-1], rule, nearest(named[-1], known))])
@@ -136,6 +141,7 @@ def _reply(overrides: tuple[str, ...], names: Sequence[str], done: Round, began:
             intents=tuple(views),
             orders=tuple(row for row in trading.orders(settings).rows if row.attempt.intent_id in made),
             open_orders=tuple(attempt.ref for attempt in house.ledger.attempts.live(account)),
+            waiting=tuple(waiting_orders(house, names)),
             failures=tuple(done.problems),
             broken=tuple(done.broken),
             problems=not_well(house),

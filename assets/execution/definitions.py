@@ -11,7 +11,7 @@ from assets.execution.sending import sending
 from assets.home import keep_outputs_in_memory
 from assets.pinned_config import PinnedConfig
 from conf.environment import code_location_overrides
-from conf.strategy_kinds import signalling
+from conf.strategy_kinds import tradable
 
 DESK_JOB = "desk"
 
@@ -23,7 +23,7 @@ def execution_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
         ConfigProblems: when the configuration is wrong in anything but a strategy's file.
     """
     pinned = PinnedConfig.without_strategies(overrides)
-    strategies = signalling(pinned.settings.backtest.account)
+    strategies = tradable(pinned.settings.backtest.account)
     jobs, sensors = sending(pinned)
     kept, schedules = keeping(pinned, jobs.reconcile, jobs.end_of_day)
     desk = dg.define_asset_job(DESK_JOB, dg.AssetSelection.groups("desk"), tags=pinned.tags)

@@ -31,7 +31,7 @@ class FillSettings(ConfigModel):
 class BacktestSettings(ConfigModel):
     """``backtest``."""
 
-    instruments: tuple[Name, ...] | None
+    instruments: Annotated[tuple[Name, ...], Field(min_length=1)] | None
     timeframe: Timeframe | None
     start: Moment | None
     end: Moment | None

@@ -85,7 +85,7 @@ class StrategySettings(ConfigModel):
     kind: str
     confidence: Fraction
     size_pct: Fraction
-    instruments: tuple[Name, ...] | None
+    instruments: Annotated[tuple[Name, ...], Field(min_length=1)] | None
     timeframe: Timeframe | None
     parameters: dict[str, float | int | bool]
     others: dict[str, Name] = Field(default_factory=dict)

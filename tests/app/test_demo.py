@@ -151,7 +151,7 @@ def test_every_built_in_strategy_is_compiled(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("tradewright.backtest.sweep.sweep", sweep)
     monkeypatch.setattr("tradewright.backtest.panel.engine.run_panel", lambda one, *_more: shared.append(one.name))
     compile_all(accounts=False)
-    assert ran == swept == [(name, COUNT) for name in kinds().signalling]
+    assert ran == swept == [(name, COUNT) for name in kinds().per_instrument]
     assert shared == []
     compile_all()
     assert shared == ["equal_weight", "sma_crossover"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from conf.environment import conf_folder, options
 from conf.strategy_kinds import kinds, parameters_of
 from strategies.base import Parameter
 from tests.support.desk_store import SCENARIO
+from tests.support.houses import conf_copy
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +62,40 @@ def test_what_the_choices_overrule_in_a_strategy_is_told(overrides: tuple[str, .
     assert lab.not_its_own(overrides, dataclasses.replace(picked, strategy="no_such")) == ""
 
 
+def test_the_bars_follow_a_strategy_that_names_its_own(
+    tmp_path: Path, overrides: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = conf_copy(tmp_path, ("sma_crossover", "ema_crossover", "macd_trend"))
+    monkeypatch.setenv("TRADEWRIGHT_CONF", str(conf))
+    file = conf / "strategy" / "sma_crossover.yaml"
+    text = re.sub("(?m)^instruments:.*", "instruments: [ETH, AAPL]", file.read_text().partition("\n")[2])
+    (conf / "strategy" / "own.yaml").write_text(re.sub("(?m)^timeframe:.*", "timeframe: 5m", text))
+    (conf / "strategy" / "broken.yaml").write_text("kind: no_such\n")
+    shown = list[lab.Bars]()
+    picked = lab.follower(overrides, "sma_crossover", shown.append)
+    for name in ("ema_crossover", "own", "broken", "own", "macd_trend"):
+        picked(name)
+    assert shown == [lab.Bars(("ETH", "AAPL"), "5m"), lab.Bars(("BTC",), "1m")]
+    options = lab.lab_options(overrides)
+    assert options.with_bars(None) == options
+    bars = dataclasses.replace(options, instruments=("BTC",), timeframes=("1m", "1d")).with_bars(shown[0])
+    assert (bars.instruments, bars.timeframes) == (("BTC", "ETH", "AAPL"), ("1m", "5m", "1d"))
+    assert (bars.first.instruments, bars.first.timeframe) == (("ETH", "AAPL"), "5m")
+    chosen = lab.lab_options((*overrides, "strategy=own")).first
+    assert (chosen.instruments, chosen.timeframe) == (("ETH", "AAPL"), "5m")
+    told = lab.lab_options((*overrides, "strategy=own", "backtest.instruments=[BTC]")).first
+    assert told.instruments == ("BTC",)
+
+
 def test_wrong_settings_leave_an_empty_bench_with_the_reason() -> None:
     options = lab.lab_options(("strategy.fsat=3",))
     assert "fsat" in options.problem
     assert options.strategies == ()
 
 
-@pytest.mark.parametrize("kind", [kind for kind in kinds().signalling if kind in options("strategy", conf_folder())])
+@pytest.mark.parametrize(
+    "kind", [each for each in kinds().per_instrument if each in options("strategy", conf_folder())]
+)
 def test_every_strategy_has_a_knob_per_parameter(overrides: tuple[str, ...], kind: str) -> None:
     controls = lab.parameter_controls(overrides, kind)
     admitted = parameters_of(kind)

@@ -78,13 +78,17 @@ def test_a_rotation_sells_then_buys_and_does_neither_twice(
     house = later(house, clock)
     with monkeypatch.context() as dying:
         dying.setattr(DailyLoop, "_send", lambda _self, _idle: None)
-        assert sides(round_of(house)) == {"ETH": "SELL"}
+        reply = round_of(house)
+        assert sides(reply) == {"ETH": "SELL"}
+        (row,) = reply["waiting"]
+        assert (row["strategy"], row["instruments"]) == ("momentum_rotation", ["BTC"])
+        assert row["reductions"] == {view["intent"]["intent_id"]: "ETH" for view in reply["intents"]}
     waits = "momentum_rotation: the orders in BTC wait for those that reduce ETH"
     with Container(compose(house.overrides)) as made:
         assert decisions_due(made, ["momentum_rotation"]).reasons == (f"momentum_rotation: {waits}",)
     reply = round_of(house)
     assert reply["worked"] == ["send_orders", "desk", "send_orders", "reconcile"]
-    assert sides(reply) == {"BTC": "BUY"}
+    assert (sides(reply), reply["waiting"]) == ({"BTC": "BUY"}, [])
     assert held(house).keys() == {"BTC"}
     again = say("trade", "--once", *house.overrides, "--json")
     assert (again.json["worked"], again.json["intents"], again.json["orders"]) == (["reconcile"], [], [])

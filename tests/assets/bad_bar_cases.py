@@ -15,8 +15,9 @@ from runtime.container import Container
 from tests.assets.bad_bars import D1, M1, Desk, sound
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.instrument import TickerSpan
-from tradewright.quality.expectations import Expectation, Suite, run_suite
+from tradewright.quality.expectations import run_suite
 from tradewright.quality.report import Code
+from tradewright.quality.suites import Expectation, Suite
 
 Spoil = Callable[[pd.DataFrame], pd.DataFrame]
 AT = 500

@@ -45,9 +45,9 @@ class LastValue(Peeking):
     generate_signal = staticmethod(last_value_signal)
 
 
-@pytest.mark.parametrize("kind", list(kinds().signalling))
+@pytest.mark.parametrize("kind", list(kinds().per_instrument))
 def test_the_built_in_strategies_know_no_future(kind, make_bars):
-    strategy, bars = kinds().signalling[kind](), make_bars(1, 400)
+    strategy, bars = kinds().per_instrument[kind](), make_bars(1, 400)
     assert look_ahead(strategy, bars, trial_secondary(strategy, bars)) == ()
 
 

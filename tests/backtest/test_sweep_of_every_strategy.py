@@ -58,7 +58,7 @@ SPECS = {
 
 
 @pytest.mark.parametrize("spec", [pytest.param(spec, id=name) for name, spec in SPECS.items()])
-@pytest.mark.parametrize("kind", list(kinds().signalling))
+@pytest.mark.parametrize("kind", list(kinds().per_instrument))
 def test_the_sweep_has_the_totals_of_the_plain_engine(make_bars, kind, spec):
     bars = make_bars(31, 300)
     strategies: list[BaseStrategy] = [build(kind, values) for values in SETS[kind]]
@@ -75,7 +75,7 @@ def test_the_sweep_has_the_totals_of_the_plain_engine(make_bars, kind, spec):
 
 
 def test_every_strategy_that_ships_is_swept_here():
-    assert set(SETS) == set(kinds().signalling)
+    assert set(SETS) == set(kinds().per_instrument)
 
 
 def test_the_order_of_the_sets_is_the_order_of_the_rows(make_bars):

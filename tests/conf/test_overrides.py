@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from conf.compose import compose, compose_without_strategy, examine
 from conf.environment import OVERRIDES, SOURCE, groups
-from conf.overrides import grid
+from conf.overrides import grid, named_options
 from conf.problems import ConfigProblems, Problem
 from tradewright.model.errors import ConfigError
 
@@ -67,8 +67,35 @@ WRONG = {
     "policy.currency=euro": ("policy.currency", "euro", "must be three capital letters, as USD (ISO 4217)", ""),
     "~feed.kind": ("feed.kind", "", "is missing", ""),
     "base.tz=Mars": ("base.tz", "Mars", "IANA", ""),
-    "backtest.cash=${nope}": ("backtest.cash", "${nope}", "not found", ""),
+    "backtest.cash=${nope}": ("backtest.cash", "${nope}", "a key that is not there", ""),
     "backtest.cash=${.}": ("backtest.cash", "${.}", "", ""),
+    "+strategy.fast=5": ("strategy.fast", "5", "is there already", ""),
+    "+mode=paper": ("mode", "paper", "without a plus sign", ""),
+    "++policy=default": ("policy", "default", "without a plus sign", ""),
+    "+backtest/costs=bps": ("backtest/costs", "bps", "without a plus sign", ""),
+    "~strategy.fast=11": ("strategy.fast", "11", "is not removed", ""),
+    "~backtest/costs": ("backtest.costs", "", "is missing", ""),
+    "backtest={}": ("backtest", "{}", "has no effect", ""),
+    "strategy.grid={}": ("strategy.grid", "{}", "has no effect", ""),
+    "backtest={costs: {}}": ("backtest", "{costs: {}}", "has no effect", ""),
+    "strategy.fast=${..x}": ("strategy.fast", "${..x}", "refers to nothing", ""),
+    "strategy.fast=${hydra:job.name}": ("strategy.fast", "${hydra:job.name}", "a resolver that is not allowed", ""),
+    "strategy.fast=${now:%Y}": ("strategy.fast", "${now:%Y}", "a resolver that is not allowed", ""),
+    "strategy.fast=${oc.env:NOPE}": ("strategy.fast", "${oc.env:NOPE}", "NOPE is not set", ""),
+    "strategy.fast=${strategy.fast}": ("strategy.fast", "${strategy.fast}", "refers to itself", ""),
+    "strategy.fast=${oc.decode:5}": ("strategy.fast", "${oc.decode:5}", "refers to what is no value", ""),
+    "strategy.fast='5'": ("strategy.fast", "5", "without quotes", ""),
+    "universe.instruments={BTC: 1}": ("universe.instruments", "BTC", "takes no value of this form", ""),
+    "universe.instruments=extend_list(ETH)": ("", "extend_list", "must be the whole list", ""),
+    "universe.instruments.0=ETH": ("universe.instruments", "ETH", "given twice", ""),
+    "universe.instruments[0]=ETH": ("universe.instruments[0]", "", "is not a key", "universe.instruments.0"),
+    "strategy[fast]=5": ("strategy[fast]", "", "is not a key", "strategy.fast"),
+    "strategy=./macd_trend": ("strategy", "./macd_trend", "must be one of", "macd_trend"),
+    "strategy=strategies/pairs.py": ("strategy", "strategies/pairs.py", "must be one of", "pairs"),
+    "strategy.fаst=5": ("", "=5", "holds 'а' (U+0430)", ""),
+    "strategy=“macd_trend”": ("", "macd_trend", "holds '“' (U+201C)", ""),
+    "'strategy.fast'=5": ("", "=5", "a key has letters, digits", ""),
+    "storage.ledger_url=db://u:w0@h/#x": ("", "storage.ledger_url=...", "KEY=VALUE", ""),  # pragma: allowlist secret
     "features.divergence_lookback=11": ("features.divergence_lookback", "11", "2 x divergence_reach + 2 = 12", ""),
 }  # fmt: skip
 
@@ -83,6 +110,23 @@ def test_a_wrong_override_names_key_value_rule_and_nearest_name(override: str) -
     assert matching[0].rule
     assert matching[0].nearest == near
     assert {row.file for row in matching} == {"command line"}
+
+
+@pytest.mark.parametrize("key", ["strategy.fast", "backtest.start", "universe.timeframe", "universe.instruments"])
+def test_a_secret_of_the_environment_is_in_no_message(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VENDOR_TOKEN", "hunter2hunter2")
+    value = "${oc.env:VENDOR_TOKEN}"
+    found = problems(f"{key}=[{value}]" if key.endswith("instruments") else f"{key}={value}")
+    assert found
+    assert "hunter2" not in "\n".join(map(str, found))
+
+
+def test_the_file_that_is_named_last_counts_however_it_is_written() -> None:
+    assert named_options("strategy", ["strategy.fast=5", "strategy='a'", "~strategy.slow", "++strategy=b"]) == [
+        "a",
+        "b",
+    ]
+    assert named_options("strategy", ["mode=sim", "strategy.fast=1=2"]) == []
 
 
 @pytest.mark.parametrize("place", ["command line", f"{OVERRIDES} in the environment"])

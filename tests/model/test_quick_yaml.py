@@ -38,6 +38,17 @@ LINES = st.one_of(
     st.tuples(KEYS, ANY_VALUE, ANY_VALUE).map(lambda parts: "{}: {} # {}".format(*parts)),
     st.sampled_from(["", "-", " # note", "a: 1 # note", "a: 1 #", "%YAML 1.1", "a: |", "\t", "a: 1\r", "\x85"]),
 )
+ITEMS = st.sampled_from(
+    ["a", "NO", "-1", "1.5", "...", "---", "-", "+1", "'q'", '"x y"', "a b", "a:b", "a: b", "# x", ""]
+)
+BETWEEN = st.sampled_from([", ", ",\n  ", ",\n  ", ",\n  ", ",\n", "\n  ", " ,\n  ", ",\n\n  ", ", # x\n  "])
+LISTS = st.tuples(
+    st.sampled_from(
+        ["a: [\n  ", "a: [\n  ", "- b: [\n ", "# a: [\n  ", "a: '[\n  ", "a: [\n", "[\n  ", "a: [ \n  ", "a: b: [\n  "]
+    ),
+    st.lists(st.tuples(ITEMS, BETWEEN).map("".join), max_size=4).map("".join),
+    st.sampled_from(["a\n]", "NO,\n  ]", "a ]", "a\n]: 1", "a\n] # x", "a\n", "1\n]\nb: 2", "1\n  ]x", "]"]),
+).map("".join)
 TEXTS = st.lists(st.tuples(st.sampled_from(["", "", "  ", "    "]), LINES).map("".join), max_size=6).map("\n".join)
 
 
@@ -54,7 +65,7 @@ def told(node: Any) -> Any:
     return str(node.tag), place, bool(node.flow_style), below
 
 
-@given(TEXTS)
+@given(st.one_of(TEXTS, LISTS))
 def test_a_simple_text_is_read_as_by_ruamel(text: str) -> None:
     try:
         quick = quick_root(text, LEVELS, _READ_ONLY.resolver)
@@ -63,7 +74,21 @@ def test_a_simple_text_is_read_as_by_ruamel(text: str) -> None:
     assert told(quick) == told(plain_yaml(LEVELS).compose(text))
 
 
-@given(st.one_of(TEXTS, st.text(max_size=40)))
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [" + ", ".join(["word", "1.5", "'q'"] * 1000) + "]\nb: 1\n",
+        "a: [\n" + "  word, 1.5, NO,\n" * 1000 + "]\nb: 1\n",
+        "b: 1\na: [\n" + "  word, 1.5,\n" * 1000 + "  last\n  ]\n",
+    ],
+    ids=["one line", "many lines", "an open end"],
+)
+def test_a_long_list_in_brackets_is_simple(text: str) -> None:
+    assert is_simple(text)
+    assert told(quick_root(text, LEVELS, _READ_ONLY.resolver)) == told(plain_yaml(LEVELS).compose(text))
+
+
+@given(st.one_of(TEXTS, LISTS, st.text(max_size=40)))
 def test_every_text_is_read_or_refused_as_by_ruamel(text: str) -> None:
     try:
         expected = told(plain_yaml(LEVELS).compose(text))

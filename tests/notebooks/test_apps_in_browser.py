@@ -34,6 +34,9 @@ def conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("yaml") / "conf"
     shutil.copytree(SOURCE / "conf", folder, ignore=shutil.ignore_patterns("*.py", "__pycache__", "schema"))
     shutil.copy(LIBRARY / "ma_crossover.yaml", folder / "strategy")
+    shipped = (folder / "strategy" / "buy_and_hold.yaml").read_text().replace("name: buy_and_hold\n", "")
+    own = shipped.replace("instruments: null", "instruments: [ETH]").replace("timeframe: null", "timeframe: 5m")
+    (folder / "strategy" / "of_its_own.yaml").write_text(own)
     return folder
 
 
@@ -100,7 +103,11 @@ def test_the_lab_asks_further(page: Page, server: Served) -> None:
 def test_the_lab_keeps_a_document_and_tells_why_it_signs_none(page: Page, server: Served) -> None:
     page.open(server.address("lab"))
     page.await_text("Keep and pass on", "The rules of sma_crossover are Python code", "Verify a package")
+    page.choose("of_its_own")
+    until(lambda: "5m" in page.run("all('select').map(e => e.value)"), "the bars of the strategy")
+    assert "names bars of" not in page.text()
     page.choose("ma_crossover")
+    until(lambda: "1m" in page.run("all('select').map(e => e.value)"), "the bars in force again")
     page.await_text("None is saved yet.", "Packages are signed, and there is no key of yours")
     page.click("button", "Save this version")
     page.await_text("saved ma_crossover@1: a new version", "Choose two versions to compare them.")

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from conf.suites import read_suite
 from tests.data.tables import bars_table
 from tradewright.model.errors import ConfigError
-from tradewright.quality.expectations import QualityExtraMissing, Suite, load_suite, run_suite
+from tradewright.quality.expectations import QualityExtraMissing, run_suite
+from tradewright.quality.suites import Suite
 
 BARS = Path(__file__).parents[2] / "conf" / "expectations" / "bars.yaml"
 
@@ -21,7 +23,7 @@ def suite(*expectations: dict[str, object]) -> Suite:
 
 
 def test_good_bars_pass_the_shipped_suite_and_have_their_docs(tmp_path: Path) -> None:
-    declared, docs = load_suite(BARS), tmp_path / "docs"
+    declared, docs = read_suite(BARS), tmp_path / "docs"
     result = run_suite(bars_table(50).assign(spread=1.0), declared, docs)
     assert result.failed == ()
     assert not result.blocking
@@ -49,13 +51,13 @@ def test_good_bars_pass_the_shipped_suite_and_have_their_docs(tmp_path: Path) ->
 )
 def test_the_shipped_suite_fails_where_it_should(change: object, about: str, blocks: bool) -> None:
     frame = change(bars_table(20).assign(spread=1.0))  # type: ignore[operator]
-    result = run_suite(frame, load_suite(BARS))
+    result = run_suite(frame, read_suite(BARS))
     assert about in {outcome.about for outcome in result.failed}
     assert result.blocking == blocks
 
 
 def test_unknown_spreads_are_no_failure() -> None:
-    assert run_suite(bars_table(20), load_suite(BARS)).failed == ()
+    assert run_suite(bars_table(20), read_suite(BARS)).failed == ()
 
 
 def test_figures_and_examples_of_a_failure() -> None:
@@ -90,24 +92,29 @@ def test_an_unknown_expectation_or_argument_is_refused(wanted: dict[str, object]
     ("text", "words"),
     [
         ("name: x\nexpectations: []\n", "expectations"),
-        ("name: x\nexpectation: []\n", "expectation is not a key here"),
-        ("name: x\nexpectations: [{type: drop_table}]\n", "expectations.0.type must be an expectation, such as"),
+        ("name: x\nexpectation: []\n", "expectation: is not a key here"),
+        ("name: x\nexpectations: [{type: drop_table}]\n", "expectations.0.type: must be an expectation, such as"),
         ("name: x\nexpectations: [{type: expect_x, severity: fatal}]\n", "severity"),
-        ("a: [", "cannot be read"),
+        (
+            "name: x\nexpectations:\n  - {type: expect_x}\n  - {type: expect_column_to_exits}\n",
+            "mean 'expect_column_to_exist'",
+        ),
+        ("a: [", "a bracket is opened and not closed"),
         ("just words", "must be a mapping of keys to values"),
+        ("# nothing\n", "is empty: a suite has name and expectations"),
     ],
 )
 def test_a_wrong_suite_file_is_refused_by_name(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=words) as refusal:
-        load_suite(path)
-    assert refusal.value.where == str(path)
+        read_suite(path)
+    assert str(path) in str(refusal.value)
     with pytest.raises(ConfigError, match="cannot be read"):
-        load_suite(tmp_path / "absent.yaml")
+        read_suite(tmp_path / "absent.yaml")
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "great_expectations", None)
     with pytest.raises(QualityExtraMissing, match=r"pip install tradewright\[quality\]"):
-        run_suite(bars_table(3), load_suite(BARS))
+        run_suite(bars_table(3), read_suite(BARS))

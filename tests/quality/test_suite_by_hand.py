@@ -11,15 +11,16 @@ import pandas as pd
 import pytest
 
 from conf.environment import SOURCE
+from conf.suites import read_suite
 from tests.data.tables import bars_table
 from tests.support.extent import runs
 from tradewright.model.bars import Timeframe, Times
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.quality.anomalies import gap_findings
 from tradewright.quality.check import check_bars
-from tradewright.quality.expectations import load_suite, run_suite
+from tradewright.quality.expectations import run_suite
 
-SUITE = load_suite(SOURCE / "conf" / "expectations" / "bars.yaml")
+SUITE = read_suite(SOURCE / "conf" / "expectations" / "bars.yaml")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ABC = Instrument(symbol="ABC", asset_class=AssetClass.STOCK)
 ROWS = 40

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from conf.compose import compose
-from conf.strategy_kinds import build, kinds, parameters_of, signalling
+from conf.strategy_kinds import build, kinds, parameters_of, tradable
 from runtime.container import Container
 from runtime.signals import identity_in_force, newest_signals
 from strategies.base import BaseAllocation
@@ -57,7 +57,7 @@ def test_each_allocation_keeps_the_port(name: str) -> None:
     assert strategy.parameters() == tuple(float(rule.default) for rule in parameters_of(name).values())
     assert build(name, {}) == strategy
     assert kinds().is_allocation(name)
-    assert name not in kinds().signalling
+    assert name not in kinds().per_instrument
 
 
 @pytest.mark.parametrize("kind", ROTATIONS.values(), ids=list(ROTATIONS))
@@ -117,7 +117,7 @@ def test_signals_of_an_allocation_need_one_account(
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(conf_copy(tmp_path, ("equal_weight", "buy_and_hold"))))
     house = Container(compose((f"storage.root={tmp_path}", "strategy=equal_weight")))
     assert isinstance(house.strategy, EqualWeight)
-    assert (signalling("split"), signalling("shared")) == (["buy_and_hold"], ["buy_and_hold", "equal_weight"])
+    assert (tradable("split"), tradable("shared")) == (["buy_and_hold"], ["buy_and_hold", "equal_weight"])
     with pytest.raises(ConfigError) as refused:
         act(house)
     assert refused.value.code == "NEEDS_SHARED_ACCOUNT"

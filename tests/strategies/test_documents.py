@@ -12,7 +12,7 @@ import pytest
 import conf.compose as compose_module
 from conf.compose import compose, compose_strategies
 from conf.problems import ConfigProblems
-from conf.strategy_kinds import is_allocation_file, signalling
+from conf.strategy_kinds import is_allocation_file, tradable
 from strategies.base import BaseStrategy
 from strategies.discovery import found_in, with_documents
 from strategies.documents import LIBRARY, document_class, is_document
@@ -141,8 +141,8 @@ def test_no_spelling_of_rules_runs_a_namesake_in_python(conf: Path, written: str
 def test_a_file_that_is_no_yaml_keeps_no_other_strategy_from_signals(conf: Path, content: bytes) -> None:
     """The daily loop and the desk ask which strategies make signals, while somebody edits one of them."""
     (conf / "strategy" / "half.yaml").write_bytes(content)
-    assert {"half", "ma_crossover", "sma_crossover"} <= set(signalling("split"))
-    assert "equal_weight" not in signalling("split")
+    assert {"half", "ma_crossover", "sma_crossover"} <= set(tradable("split"))
+    assert "equal_weight" not in tradable("split")
     assert not is_allocation_file("nowhere")
     assert isinstance(compose_strategies()["half"], ConfigProblems)
 

@@ -26,7 +26,9 @@ from tradewright.research.strategy_check import trial_secondary
 NAN = math.nan
 
 
-FOUR_NUMBERS = [kind for kind, made in kinds().signalling.items() if not answers_with_requests(made.generate_signal)]
+FOUR_NUMBERS = [
+    kind for kind, made in kinds().per_instrument.items() if not answers_with_requests(made.generate_signal)
+]
 """The strategies that answer with four numbers."""
 
 PRICES = OrderRequest._fields.index("trail_percent")
@@ -170,15 +172,15 @@ def test_buy_and_hold_decides_once(count, position):
 
 @pytest.mark.parametrize("kind", [kind for kind in FOUR_NUMBERS if kind != "buy_and_hold"])
 def test_a_market_that_does_not_move_is_left_alone(kind):
-    assert targets(kinds().signalling[kind](), [100.0] * 120) == {}
-    assert targets(kinds().signalling[kind](), [100.0]) == {}
+    assert targets(kinds().per_instrument[kind](), [100.0] * 120) == {}
+    assert targets(kinds().per_instrument[kind](), [100.0]) == {}
 
 
-@pytest.mark.parametrize("kind", list(kinds().signalling))
+@pytest.mark.parametrize("kind", list(kinds().per_instrument))
 @pytest.mark.parametrize("factor", [0.125, 4.0, 512.0])
 def test_a_market_in_another_currency_has_the_same_decisions(kind, factor):
     close = prices(5)
-    strategy, tables = kinds().signalling[kind](), [bars_of(each) for each in (close, close * factor)]
+    strategy, tables = kinds().per_instrument[kind](), [bars_of(each) for each in (close, close * factor)]
     plain, scaled = (replay(strategy, bars, np.zeros(160), trial_secondary(strategy, bars)) for bars in tables)
     np.testing.assert_array_equal(scaled[:, 0], plain[:, 0])
     np.testing.assert_allclose(scaled[:, 1:PRICES], plain[:, 1:PRICES] * factor, rtol=1e-12)
@@ -187,7 +189,7 @@ def test_a_market_in_another_currency_has_the_same_decisions(kind, factor):
 
 @pytest.mark.parametrize("kind", FOUR_NUMBERS)
 def test_the_decision_of_now_is_that_of_the_replay(kind):
-    strategy, bars = kinds().signalling[kind](), bars_of(prices(6, 60))
+    strategy, bars = kinds().per_instrument[kind](), bars_of(prices(6, 60))
     others = trial_secondary(strategy, bars)
     actions = replay(strategy, bars, np.zeros(60), others)
     for count in range(1, 61):
@@ -203,7 +205,7 @@ def test_without_a_bar_there_is_no_decision():
 def edges() -> list[tuple[str, str, float, bool]]:
     """(kind, parameter, value, admitted) at and just beyond both bounds of every parameter."""
     found = []
-    for kind in kinds().signalling:
+    for kind in kinds().per_instrument:
         for name, rule in parameters_of(kind).items():
             step = 1 if rule.whole else 1e-6
             found += [(kind, name, rule.least - step, False), (kind, name, rule.most + step, False)]
@@ -226,7 +228,7 @@ def test_every_bound_of_every_parameter(kind, name, value, admitted):
     assert "is needed" in caught.value.remedy
 
 
-@pytest.mark.parametrize("kind", [kind for kind in kinds().signalling if "fast" in parameters_of(kind)])
+@pytest.mark.parametrize("kind", [kind for kind in kinds().per_instrument if "fast" in parameters_of(kind)])
 def test_fast_is_below_slow(kind):
     assert build(kind, {"fast": 9_999, "slow": 10_000}).parameters()[:2] == (9_999.0, 10_000.0)
     for fast in (20, 21):
@@ -234,7 +236,7 @@ def test_fast_is_below_slow(kind):
             build(kind, {"fast": fast, "slow": 20})
 
 
-@pytest.mark.parametrize("kind", list(kinds().signalling))
+@pytest.mark.parametrize("kind", list(kinds().per_instrument))
 def test_a_strategy_cannot_be_changed_and_equal_ones_are_one(kind):
     one, other = build(kind, {}), build(kind, {})
     assert one == other

@@ -47,22 +47,22 @@ def same(action, expected):
     return np.array_equal(action, expected, equal_nan=True)
 
 
-@pytest.mark.parametrize("kind", list(kinds().signalling))
+@pytest.mark.parametrize("kind", list(kinds().per_instrument))
 def test_each_strategy_keeps_the_port(kind):
-    strategy, bars = kinds().signalling[kind](), waves()
+    strategy, bars = kinds().per_instrument[kind](), waves()
     assert strategy.name == kind
     assert next(iter(inspect.signature(strategy.generate_signal).parameters)) == "i"
     found = columns(strategy.prepare_state(), bars, trial_secondary(strategy, bars))
     assert len(found) == len(strategy.prepare_state())
     assert len(strategy.parameters()) == len(parameters_of(kind))
     assert strategy.post_trade_update(None) is None
-    assert hash(strategy) == hash(kinds().signalling[kind]())
+    assert hash(strategy) == hash(kinds().per_instrument[kind]())
 
 
-@pytest.mark.parametrize("kind", list(kinds().signalling))
+@pytest.mark.parametrize("kind", list(kinds().per_instrument))
 @pytest.mark.parametrize("position", [0.0, 5.0, -5.0])
 def test_compiled_and_plain_decisions_are_the_same(kind, position):
-    strategy, bars = kinds().signalling[kind](), waves()
+    strategy, bars = kinds().per_instrument[kind](), waves()
     others = trial_secondary(strategy, bars)
     features = columns(strategy.prepare_state(), bars, others) or (bars.close,)
     decision = strategy.generate_signal
@@ -183,7 +183,7 @@ def test_an_agent_turns_a_decision_into_one_signal_that_is_always_the_same():
 
 def test_a_target_to_be_flat_is_a_close():
     close = np.concatenate([np.linspace(100, 130, 60), np.linspace(130, 90, 12)])
-    agent = StrategyAgent(kinds().signalling["macd_trend"]())
+    agent = StrategyAgent(kinds().per_instrument["macd_trend"]())
     (signal,) = ask(agent, AgentSnapshot("SPY", bars_of(close), position=10.0))
     assert (signal.candidate_action, signal.target, signal.stop) == (SignalAction.CLOSE, 0.0, None)
 

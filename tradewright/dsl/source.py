@@ -92,6 +92,8 @@ def read(text: str) -> Source:
         raise _refused(f"it {found.rule}", found.line + 1, found.column(lines) + 1) from None
     except YAMLError:
         raise _refused("it is not YAML: a control character; write it anew with an editor for plain text") from None
+    if root is None:
+        raise _refused("the document is empty; it wants id, name, params and rules", 1, 1)
     if not isinstance(root, MappingNode):
         raise _refused("a document is a mapping of keys to values", 1, 1)
     _check(root)

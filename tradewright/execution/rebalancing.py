@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from tradewright.ledger.ledger import Ledger
@@ -10,7 +11,8 @@ from tradewright.model.decision import Verdict
 from tradewright.model.intent import Intent
 
 
-class Waiting(NamedTuple):
+@dataclass(frozen=True)
+class Waiting:
     """Increases of one strategy that wait for its reductions.
 
     Args:

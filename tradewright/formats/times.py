@@ -156,7 +156,11 @@ def _parsed(values: pd.Series, mapping: ColumnMapping, where: str) -> pd.Datetim
     try:
         stamps = stamps.as_unit("ns")
     except pd.errors.OutOfBoundsDatetime as error:
-        raise DataError(f"not a time of this age: {error}", where=where, remedy=_REMEDY) from error
+        raise DataError(
+            "not a time of this age: a day before 1678 or after 2261, or a number in another unit",
+            where=where,
+            remedy=_REMEDY,
+        ) from error
     return stamps if stamps.tz is not None else localized(stamps, mapping.zone, where)
 
 

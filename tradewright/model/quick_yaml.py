@@ -26,6 +26,9 @@ _LINE = re.compile(rf" *(?:(?:- )?{_KEY}:|-)?(?: (?:{_WORDS}|{_QUOTED}|([\[{{].*
 """A line; its group is a value in brackets."""
 _INNER = rf"(?:[A-Za-z0-9_.+][\w.+/-]*|-[0-9.]+|{_QUOTED})"
 _FLAT = re.compile(rf"[\[{{](?:{_INNER}(?:: {_INNER})?(?:, (?![\]}}])|(?=[\]}}])))*[\]}}]", re.ASCII)
+_SOME = rf"{_INNER}(?:, {_INNER})*"
+_LINES_OF_A_LIST = re.compile(rf"^( *(?:- )?{_KEY}: )\[\n(?: +{_SOME},\n)* +{_SOME},?\n *\]$", re.ASCII | re.MULTILINE)
+"""A list in brackets over several lines, each of which ends with a comma."""
 _CLOSED_KEY = re.compile(r"[\]}] *:")
 _MOST_IN_A_LINE = 1000
 """A key is sought within 1,024 characters."""
@@ -36,13 +39,20 @@ class NotSimple(Exception):
 
 
 def is_simple(text: str) -> bool:
-    """Whether each line is a comment, a key, or an item of a list, its value in words, in quotes or in brackets."""
+    """Whether each line is a comment, a key, or an item of a list, its value in words, in quotes or in brackets.
+
+    Only a list of words in brackets may take several lines.
+    """
+    if "[\n" in text:
+        text = _LINES_OF_A_LIST.sub(r"\1[]", text)
     return all(map(_is_simple_line, text.split("\n")))
 
 
 def _is_simple_line(line: str) -> bool:
-    found = _LINE.fullmatch(line) if line.isprintable() and len(line) < _MOST_IN_A_LINE else None
-    return found is not None and (found[1] is None or _is_simple_flow(found[1]))
+    found = _LINE.fullmatch(line) if line.isprintable() else None
+    if found is None or (len(line) >= _MOST_IN_A_LINE and not 0 < found.start(1) < _MOST_IN_A_LINE):
+        return False
+    return found[1] is None or _is_simple_flow(found[1])
 
 
 def _is_simple_flow(value: str) -> bool:

@@ -139,5 +139,8 @@ def demand_libraries() -> None:
     """
     missing = [name for name in ("cryptography", "zstandard") if find_spec(name) is None]
     if missing:
-        what, remedy = f"{' and '.join(missing)} is not installed", "pip install tradewright[packages]"
+        what, remedy = (
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed",
+            "pip install tradewright[packages]",
+        )
         raise refusal(PackageFault.LIBRARIES_MISSING, what, "extra packages", remedy)

@@ -7,30 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-from pydantic import Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from tradewright.model.base import FrozenModel, Name
+from tradewright.model.base import FrozenModel
 from tradewright.model.errors import ConfigError
-from tradewright.model.plain_words import plain_rule
+from tradewright.quality.suites import Suite
 
 _EXAMPLES = 5
-
-
-class Expectation(FrozenModel):
-    """One expectation: its Great Expectations name, its arguments, and whether failing it blocks (``critical``)."""
-
-    type: str = Field(pattern=r"^expect_[a-z_]+$")
-    kwargs: dict[str, Any] = Field(default_factory=dict)
-    severity: Literal["critical", "warning", "info"] = "critical"
-
-
-class Suite(FrozenModel):
-    """A named list of expectations, as ``conf/expectations/<name>.yaml`` declares it."""
-
-    name: Name
-    expectations: tuple[Expectation, ...] = Field(min_length=1)
 
 
 class Outcome(FrozenModel):
@@ -69,22 +51,6 @@ class SuiteResult(FrozenModel):
 
 class QualityExtraMissing(ConfigError):
     """Great Expectations is an extra, and it is not installed."""
-
-
-def load_suite(path: Path) -> Suite:
-    """The suite that a YAML file declares.
-
-    Raises:
-        ConfigError: when it cannot be read, or naming every wrong key.
-    """
-    try:
-        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-        return Suite.model_validate(values)
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise ConfigError(f"cannot be read: {error}", where=str(path), remedy="correct the file") from error
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))} {plain_rule(e)}" for e in error.errors())
-        raise ConfigError(problems, where=str(path), remedy="a suite has name and expectations") from error
 
 
 def run_suite(frame: pd.DataFrame, suite: Suite, docs: Path | None = None) -> SuiteResult:
