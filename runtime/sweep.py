@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 
 from conf.problems import ConfigProblems
@@ -13,6 +14,7 @@ from conf.schema.settings import Settings
 from conf.strategy_kinds import kinds
 from conf.table_rules import broken_sets
 from runtime.container import Container
+from runtime.enough_bars import demand_known_values, demand_two_bars
 from runtime.research import (
     benchmark_instruments,
     benchmark_tables,
@@ -36,6 +38,7 @@ from tradewright.backtest.workers import Workers, all_threads
 from tradewright.evaluation.sweep_page import sweep_page
 from tradewright.model.errors import ConfigError
 from tradewright.research.bars import InstrumentBars
+from tradewright.research.known_values import NeverKnown
 from tradewright.research.optimizer import SearchRules, run_search
 from tradewright.research.secondary import needs_of
 from tradewright.research.sweep import SweepResult, run_sweep
@@ -65,10 +68,16 @@ class SweepInputs:
         """The strategy in force with other parameters.
 
         Raises:
-            ConfigError: for values that do not go together.
+            ConfigError: for values that do not go together, and for a window that is longer than the bars.
         """
         chosen = self.house.settings.strategy
-        return self.kinds.build(chosen.kind, {**chosen.values, **changes})
+        made = self.kinds.build(chosen.kind, {**chosen.values, **changes})
+        demand_known_values(made, self._never)
+        return made
+
+    @cached_property
+    def _never(self) -> NeverKnown:
+        return NeverKnown(self.read)
 
     def terms(self, item: InstrumentBars) -> BacktestSpec:
         """The terms of one of the instruments."""
@@ -101,6 +110,7 @@ def sweep_inputs(
     others = needs.places(length, [each.symbol for each in picked.instruments])
     reading = begin_reading(house, [*picked.instruments, *benchmark_instruments(house)], length, others)
     read, against = tables(house, picked, needs), benchmark_tables(house, length)
+    demand_two_bars(read)
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
     note_use(
         house,
