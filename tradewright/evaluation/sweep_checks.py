@@ -14,7 +14,7 @@ from tradewright.evaluation.false_discovery import benjamini_hochberg
 from tradewright.evaluation.finding import Finding, Severity
 from tradewright.evaluation.formatting import count, percent
 from tradewright.evaluation.return_samples import return_table
-from tradewright.evaluation.significance import shape_of, sharpe_statistic
+from tradewright.evaluation.significance import cautious, shape_of, sharpe_statistic
 from tradewright.evaluation.stability import Stability, Value, stability
 
 LEAST_SETS = 5
@@ -59,7 +59,7 @@ def set_tests(active: npt.ArrayLike, tried: int) -> SetTests | None:
     columns = return_table(table)
     tested = data_snooping(columns)
     factor = max(1.0, tried / columns.shape[1])
-    chances = [math.erfc(sharpe_statistic(shape_of(column)) / math.sqrt(2.0)) / 2.0 for column in columns.T]
+    chances = [math.erfc(sharpe_statistic(cautious(shape_of(column))) / math.sqrt(2.0)) / 2.0 for column in columns.T]
     believed = benjamini_hochberg(chances, FALSE_DISCOVERIES).believed
     return SetTests(
         reality_check=_of_all(tested.reality_check, factor),
