@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from strategies.documents import program_of
+from tradewright.backtest.panel.panel import has_ended
 from tradewright.dsl.problem import Code
 from tradewright.dsl.reach import DECIDED, Series
 from tradewright.model.allocation import Allocation
@@ -18,11 +21,13 @@ LEAST_BARS = 2
 REMEDY = "shorten its windows, or take more bars: an earlier start, a longer history"
 
 
-def demand_two_bars(read: Mapping[str, InstrumentBars]) -> None:
-    """Refuse a period in which an instrument has no bar, or in which none has more than one.
+def demand_usable_bars(read: Mapping[str, InstrumentBars]) -> None:
+    """Refuse a period in which an instrument has no bar, or was never traded, or in which none has more than one bar.
+
+    A volume of 0 says that nothing was traded; one that is unknown says nothing.
 
     Raises:
-        DataError: with the code ``NO_BARS`` or ``TOO_FEW_BARS``.
+        DataError: with the code ``NO_BARS``, ``TOO_FEW_BARS`` or ``ZERO_VOLUME``.
     """
     remedy = "choose a period within what is stored: tradewright data list"
     if empty := [symbol for symbol, item in read.items() if len(item.bars.ts) == 0]:
@@ -31,31 +36,70 @@ def demand_two_bars(read: Mapping[str, InstrumentBars]) -> None:
     if read and all(len(item.bars.ts) < LEAST_BARS for item in read.values()):
         what = f"one bar of {', '.join(read)} lies in the period: what is decided on it can never be filled"
         raise DataError(what, where="backtest.start, backtest.end", remedy=remedy, code="TOO_FEW_BARS")
+    if untraded := [symbol for symbol, item in read.items() if not item.bars.volume.any()]:
+        what = f"every bar of {', '.join(untraded)} has a volume of 0: nothing was traded, so no order is ever filled"
+        remedy = "import the bars without the column of volumes if these are unknown, or leave the instrument out"
+        raise DataError(what, where="backtest.instruments", remedy=remedy, code="ZERO_VOLUME")
 
 
-def demand_known_values(strategy: Strategy | Allocation, never: NeverKnown) -> None:
-    """Refuse a strategy that reads a value which is known in no bar of any instrument.
+def demand_benchmark(read: Mapping[str, InstrumentBars], against: Mapping[str, InstrumentBars]) -> None:
+    """Refuse a benchmark that ends more than seven days and three of its usual steps before the last bar.
+
+    Its last close would stand still for the rest, as a rival that earns nothing.
+
+    Args:
+        against: the benchmark by its symbol; empty without one.
+
+    Raises:
+        DataError: with the code ``BENCHMARK_TOO_SHORT``.
+    """
+    last = max((int(item.bars.ts[-1]) for item in read.values() if len(item.bars.ts)), default=0)
+    for symbol, item in against.items():
+        if len(item.bars.ts) and has_ended(item.bars.ts, last):
+            ended = _day(int(item.bars.ts[-1]))
+            what = f"the last bar of {symbol} is of {ended}, and the backtest goes on to {_day(last)}"
+            remedy = f"choose an earlier backtest.end, bring newer bars of {symbol}, or say null"
+            raise DataError(what, where="evaluation.benchmark", remedy=remedy, code="BENCHMARK_TOO_SHORT")
+
+
+def _day(moment: int) -> str:
+    return str(np.datetime64(moment, "ns").astype("datetime64[D]"))
+
+
+class EnoughBars:
+    """Refuses strategies that read a value which is known in no bar of any instrument; made once for all of a sweep.
 
     A document's windows are known from its text (:func:`demand_enough_bars`); those of a strategy in Python from its
     features alone.
 
     Args:
-        never: of the bars that are read.
-
-    Raises:
-        ConfigError: with the code ``WINDOW_TOO_LONG``, or ``NO_OVERLAP`` where another series shares no time with any.
+        read: the bars, with those of the longer timeframes and the other instruments that the strategies read.
     """
-    demand_enough_bars(strategy, never.tables)
-    if told := never.of(strategy):
-        remedy = "bring bars of the same time, or another instrument" if told.apart else REMEDY
-        code = "NO_OVERLAP" if told.apart else "WINDOW_TOO_LONG"
-        raise ConfigError(told.text, where=f"strategy {strategy.name}", remedy=remedy, code=code)
+
+    def __init__(self, read: Mapping[str, InstrumentBars]) -> None:
+        self._read, self._never = read, NeverKnown(read)
+        self._enough: set[tuple[object, ...]] = set()
+
+    def demand(self, strategy: Strategy | Allocation) -> None:
+        """Refuse a strategy with a window that is longer than the bars, or a series of another time.
+
+        Raises:
+            ConfigError: with the code ``WINDOW_TOO_LONG`` (``DSL_STATIC_FAIL`` of a document), or ``NO_OVERLAP``.
+        """
+        windows = (type(strategy), *(value if value.is_integer() else None for value in strategy.parameters()))
+        if windows not in self._enough:  # a window is a whole number: other parameters change no need
+            demand_enough_bars(strategy, self._read)
+            self._enough.add(windows)
+        if told := self._never.of(strategy):
+            remedy = "bring bars of the same time, or another instrument" if told.apart else REMEDY
+            code = "NO_OVERLAP" if told.apart else "WINDOW_TOO_LONG"
+            raise ConfigError(told.text, where=f"strategy {strategy.name}", remedy=remedy, code=code)
 
 
 def demand_enough_bars(strategy: Strategy | Allocation, read: Mapping[str, InstrumentBars]) -> None:
     """Refuse a document of which some value is known in no bar of any instrument (R-STRAT-34).
 
-    A strategy in Python says nothing of its windows (:func:`demand_known_values`). Where one instrument has enough
+    A strategy in Python says nothing of its windows (:class:`EnoughBars`). Where one instrument has enough
     bars, those of the others are young and tell nothing of the document. Without a bar there is nothing to judge.
 
     Args:

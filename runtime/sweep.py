@@ -14,7 +14,7 @@ from conf.schema.settings import Settings
 from conf.strategy_kinds import kinds
 from conf.table_rules import broken_sets
 from runtime.container import Container
-from runtime.enough_bars import demand_known_values, demand_two_bars
+from runtime.enough_bars import EnoughBars, demand_benchmark, demand_usable_bars
 from runtime.research import (
     benchmark_instruments,
     benchmark_tables,
@@ -38,7 +38,6 @@ from tradewright.backtest.workers import Workers, all_threads
 from tradewright.evaluation.sweep_page import sweep_page
 from tradewright.model.errors import ConfigError
 from tradewright.research.bars import InstrumentBars
-from tradewright.research.known_values import NeverKnown
 from tradewright.research.optimizer import SearchRules, run_search
 from tradewright.research.secondary import needs_of
 from tradewright.research.sweep import SweepResult, run_sweep
@@ -72,12 +71,12 @@ class SweepInputs:
         """
         chosen = self.house.settings.strategy
         made = self.kinds.build(chosen.kind, {**chosen.values, **changes})
-        demand_known_values(made, self._never)
+        self._enough.demand(made)
         return made
 
     @cached_property
-    def _never(self) -> NeverKnown:
-        return NeverKnown(self.read)
+    def _enough(self) -> EnoughBars:
+        return EnoughBars(self.read)
 
     def terms(self, item: InstrumentBars) -> BacktestSpec:
         """The terms of one of the instruments."""
@@ -110,7 +109,8 @@ def sweep_inputs(
     others = needs.places(length, [each.symbol for each in picked.instruments])
     reading = begin_reading(house, [*picked.instruments, *benchmark_instruments(house)], length, others)
     read, against = tables(house, picked, needs), benchmark_tables(house, length)
-    demand_two_bars(read)
+    demand_usable_bars(read)
+    demand_benchmark(read, against)
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
     note_use(
         house,

@@ -66,7 +66,8 @@ class NeverKnown:
         symbol = max(tables, key=lambda each: _history(feature, tables[each]))
         bars = _history(feature, tables[symbol])
         told = f"{feature.of or symbol}{f' on {feature.timeframe}' if feature.timeframe else ''}"
-        return Unknown(f"{feature.label} is known in no bar: its window is longer than the {bars} of {told}", apart=False)
+        text = f"{feature.label} is known in no bar: its window is longer than the {bars} of {told}"
+        return Unknown(text, apart=False)
 
 
 def _history(feature: Feature, item: InstrumentBars) -> int:

@@ -63,8 +63,8 @@ class SweepResult:
     have no row, because the strategy does not take them; ``why`` gives the reason of the first. ``ahead`` is the first
     finding of the look-ahead test of the first set; empty is the good result. ``order`` are the rows from the best to
     the worst, after all others those that never traded: where every set that trades loses, the best one is not that
-    which does nothing. The verdict is on the best one, chosen among the trials of ``tried``. ``home`` is its part, of whose sets
-    alone the findings (where the best one stands among its neighbours) and the ``tests`` speak.
+    which does nothing. The verdict is on the best one, chosen among the trials of ``tried``. ``home`` is its part, of
+    whose sets alone the findings (where the best one stands among its neighbours) and the ``tests`` speak.
     """
 
     parameters: list[dict[str, float | str]]
