@@ -22,21 +22,23 @@ REMEDY = "shorten its windows, or take more bars: an earlier start, a longer his
 
 
 def demand_usable_bars(read: Mapping[str, InstrumentBars]) -> None:
-    """Refuse a period in which an instrument has no bar, or was never traded, or in which none has more than one bar.
+    """Refuse a period in which some instruments have no bar, or were never traded, or in which none has two bars.
 
-    A volume of 0 says that nothing was traded; one that is unknown says nothing.
+    A volume of 0 says that nothing was traded; one that is unknown says nothing. A period without any bar is refused
+    where it is known which days are stored.
 
     Raises:
         DataError: with the code ``NO_BARS``, ``TOO_FEW_BARS`` or ``ZERO_VOLUME``.
     """
-    remedy = "choose a period within what is stored: tradewright data list"
-    if empty := [symbol for symbol, item in read.items() if len(item.bars.ts) == 0]:
+    remedy, where = "choose a period within what is stored: tradewright data list", "backtest.start, backtest.end"
+    known = {symbol: item.bars for symbol, item in read.items() if len(item.bars.ts)}
+    if known and (empty := [symbol for symbol in read if symbol not in known]):
         what = f"no bar of {', '.join(empty)} lies in the period"
-        raise DataError(what, where="backtest.start, backtest.end", remedy=remedy, code="NO_BARS")
-    if read and all(len(item.bars.ts) < LEAST_BARS for item in read.values()):
-        what = f"one bar of {', '.join(read)} lies in the period: what is decided on it can never be filled"
-        raise DataError(what, where="backtest.start, backtest.end", remedy=remedy, code="TOO_FEW_BARS")
-    if untraded := [symbol for symbol, item in read.items() if not item.bars.volume.any()]:
+        raise DataError(what, where=where, remedy=f"{remedy}, or leave the instrument out", code="NO_BARS")
+    if known and all(len(bars.ts) < LEAST_BARS for bars in known.values()):
+        what = f"one bar of {', '.join(known)} lies in the period: what is decided on it can never be filled"
+        raise DataError(what, where=where, remedy=remedy, code="TOO_FEW_BARS")
+    if untraded := [symbol for symbol, bars in known.items() if not bars.volume.any()]:
         what = f"every bar of {', '.join(untraded)} has a volume of 0: nothing was traded, so no order is ever filled"
         remedy = "import the bars without the column of volumes if these are unknown, or leave the instrument out"
         raise DataError(what, where="backtest.instruments", remedy=remedy, code="ZERO_VOLUME")
