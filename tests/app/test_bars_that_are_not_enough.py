@@ -91,6 +91,14 @@ def test_a_window_longer_than_the_bars(house: House, command: str, account: str)
     assert "sma(91) is known in no bar: its window is longer than the 90 of LONG" in what
 
 
+def test_one_of_two_instruments_has_no_bar(house: House) -> None:
+    """It kept half of the cash idle, in a report of both."""
+    words = ("strategy=sma_crossover", "backtest.instruments=[LONG,OLD]", "backtest.start=2024-01-01")
+    for command, grid in COMMANDS.items():
+        code, what = refused(house, command, *words, *grid)
+        assert (code, what) == ("NO_BARS", "no bar of OLD lies in the period")
+
+
 def test_a_window_as_long_as_the_bars_is_taken(house: House) -> None:
     words = ("strategy=sma_crossover", "backtest.instruments=[LONG,SOLE]", "strategy.slow=90")
     assert say("backtest", *house.overrides, *words, "--json").status == 0
