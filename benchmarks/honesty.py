@@ -13,7 +13,7 @@ import math
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,10 +27,12 @@ from runtime.research import spec
 from tradewright.catalog.trials import Trials
 from tradewright.evaluation.study import MetricsConfig
 from tradewright.evaluation.verdict import SkillVerdict, VerdictCode
+from tradewright.model.allocation import Allocation
 from tradewright.model.bars import Bars, Timeframe
 from tradewright.model.instrument import Instrument
+from tradewright.model.strategy import Strategy
 from tradewright.research.bars import InstrumentBars
-from tradewright.research.sweep import run_sweep
+from tradewright.research.sweep import SweepResult, run_sweep
 from tradewright.research.sweep_part import SweepPart, SweepRules
 from tradewright.research.trial_recorder import TrialRecorder
 from tradewright.store.artefacts import Artefacts
@@ -102,6 +104,18 @@ def bars_of(moves: Returns, seed: int) -> Bars:
 
 def judged(bars: Bars, root: Path, short: bool) -> SkillVerdict:
     """The verdict of the sweep on some bars, with the shipped terms."""
+    found = kinds()
+    return swept(bars, root, short, lambda changes: found.build("sma_crossover", changes), SETS).verdict
+
+
+def swept(
+    bars: Bars,
+    root: Path,
+    short: bool,
+    make: Callable[[Mapping[str, float]], Strategy | Allocation],
+    sets: Sequence[Mapping[str, float]],
+) -> SweepResult:
+    """A sweep on some bars, with the shipped terms, as the command makes it."""
     settings = compose([f"backtest.allow_short={str(short).lower()}"])
     instrument = Instrument.model_validate(
         {"symbol": "WALK", "asset_class": "crypto", "currency": "USD", "exchange": "NONE", "lot_size": "0.0001"}
@@ -109,9 +123,8 @@ def judged(bars: Bars, root: Path, short: bool) -> SkillVerdict:
     item = InstrumentBars(instrument, bars)
     recorder = TrialRecorder(Trials(root), lambda: datetime.now(UTC), {"WALK": item}, {}, Timeframe.D1, "", "")
     rules = SweepRules("sharpe", MetricsConfig(days_per_year=YEAR), recorder, Artefacts(root / "look_ahead"))
-    terms, found = spec(settings, instrument), kinds()
-    make = lambda changes: found.build("sma_crossover", changes)  # noqa: E731 - short
-    return run_sweep([SweepPart(make, SETS, {"WALK": item}, lambda _item: terms, rules)]).verdict
+    terms = spec(settings, instrument)
+    return run_sweep([SweepPart(make, sets, {"WALK": item}, lambda _item: terms, rules)])
 
 
 def one(task: tuple[str, int]) -> tuple[str, dict[str, object]]:

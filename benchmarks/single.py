@@ -47,18 +47,24 @@ def compare(count: int, rounds: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Run and print one line per size."""
+    """Run, print one line per size, and with --json the ratios as the last one: ``ratio_50k``, ``ratio_1m``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bars", type=int, nargs="+", default=[50_000, 1_000_000])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    told: dict[str, float] = {}
     for count in options.bars:
         figures = compare(count, options.rounds)
-        if options.json:
-            print(json.dumps({name: round(value, 4) for name, value in figures.items()}))
-        else:
-            print("  ".join(f"{name} {value:,.3f}" for name, value in figures.items()))
+        told[f"ratio_{_size(count)}"] = round(figures["ratio"], 4)
+        print("  ".join(f"{name} {value:,.3f}" for name, value in figures.items()))
+    if options.json:
+        print(json.dumps(told))
+
+
+def _size(count: int) -> str:
+    """50k, 1m."""
+    return f"{count // 1_000_000}m" if count % 1_000_000 == 0 else f"{count // 1_000}k"
 
 
 if __name__ == "__main__":

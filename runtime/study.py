@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from runtime.container import Container
-from runtime.enough_bars import demand_enough_bars
+from runtime.enough_bars import EnoughBars, demand_benchmark, demand_usable_bars
 from runtime.exchange_rates import account_currency
 from runtime.research import (
     benchmark_instruments,
@@ -49,7 +49,9 @@ def run_study(house: Container) -> StudyResult:
     known = [*picked.instruments, *benchmark_instruments(house)]
     reading = begin_reading(house, known, length, series_of_strategy(house, picked))
     read, against = tables(house, picked), benchmark_tables(house, length)
-    demand_enough_bars(house.strategy, read)
+    demand_usable_bars(read)
+    demand_benchmark(read, against)
+    EnoughBars(read).demand(house.strategy)
     found = {each.symbol: read_base(house.bars, picked, each) for each in picked.instruments}
     bases = {symbol: base for symbol, base in found.items() if base is not None}
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 
 from conf.problems import ConfigProblems
@@ -13,6 +14,7 @@ from conf.schema.settings import Settings
 from conf.strategy_kinds import kinds
 from conf.table_rules import broken_sets
 from runtime.container import Container
+from runtime.enough_bars import EnoughBars, demand_benchmark, demand_usable_bars
 from runtime.research import (
     benchmark_instruments,
     benchmark_tables,
@@ -65,10 +67,16 @@ class SweepInputs:
         """The strategy in force with other parameters.
 
         Raises:
-            ConfigError: for values that do not go together.
+            ConfigError: for values that do not go together, and for a window that is longer than the bars.
         """
         chosen = self.house.settings.strategy
-        return self.kinds.build(chosen.kind, {**chosen.values, **changes})
+        made = self.kinds.build(chosen.kind, {**chosen.values, **changes})
+        self._enough.demand(made)
+        return made
+
+    @cached_property
+    def _enough(self) -> EnoughBars:
+        return EnoughBars(self.read)
 
     def terms(self, item: InstrumentBars) -> BacktestSpec:
         """The terms of one of the instruments."""
@@ -101,6 +109,8 @@ def sweep_inputs(
     others = needs.places(length, [each.symbol for each in picked.instruments])
     reading = begin_reading(house, [*picked.instruments, *benchmark_instruments(house)], length, others)
     read, against = tables(house, picked, needs), benchmark_tables(house, length)
+    demand_usable_bars(read)
+    demand_benchmark(read, against)
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
     note_use(
         house,

@@ -195,6 +195,12 @@ def _tell_sets(output: Output, reply: SweepReply) -> None:
             f" {reply.tests.reality_check:.3g} (White); the skill of {percent(reply.tests.believed_share, 0)} of them"
             f" is believed at {percent(FALSE_DISCOVERIES, 0)} false discoveries"
         )
+        retained, lost = reply.tests.cv_retained, reply.tests.cv_loss_share
+        if retained is not None and lost is not None:
+            output.line(
+                f"chosen on other time (purged cross-validation), {percent(retained, 0)} of the best skill is left;"
+                f" {percent(lost, 0)} of the paths lose"
+            )
     for row in reply.findings:
         output.line(f"{row['severity']} {row['code']}: {row['message']} {row['why']} {row['remedy']}")
 

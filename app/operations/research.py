@@ -121,6 +121,7 @@ def _no_bars(settings: Settings, names: Sequence[str]) -> DataError:
         f"no bar of {', '.join(names)} lies in the period",
         where=f"backtest.start={backtest.start} backtest.end={backtest.end}",
         remedy=f"choose a period within what is stored at {timeframe(settings)}: {', '.join(spans) or 'nothing'}",
+        code="NO_BARS",
     )
 
 

@@ -33,8 +33,8 @@ class SweepReply:
         data: what the checks find in the stored bars of the sweep.
         verdict: what the evidence supports, of the best set: ``code``, ``text``, ``figures``.
         findings: whether the best set stands on a plateau.
-        tests: of all sets under the settings of the best one together: ``reality_check``, ``spa``, ``believed_share``;
-            None for fewer than two periods.
+        tests: of all sets under the settings of the best one together: ``reality_check``, ``spa``, ``believed_share``,
+            ``cv_retained``, ``cv_loss_share``; None for fewer than two periods.
         void: the reason why the sweep is void, because the strategy looks ahead; empty where it is not.
         made_of, known_at, quotes: as for a backtest.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from assets.execution.daily_report import daily_report_asset
 from assets.execution.operator_jobs import operator_jobs
 from assets.execution.orders import desk_assets
 from assets.execution.schedules import deciding, keeping
@@ -28,7 +29,7 @@ def execution_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     kept, schedules = keeping(pinned, jobs.reconcile, jobs.end_of_day)
     desk = dg.define_asset_job(DESK_JOB, dg.AssetSelection.groups("desk"), tags=pinned.tags)
     return dg.Definitions(
-        assets=desk_assets(pinned, strategies),
+        assets=[*desk_assets(pinned, strategies), daily_report_asset(pinned)],
         jobs=[desk, *jobs, *kept, *operator_jobs(pinned)],
         sensors=[deciding(pinned, DESK_JOB, strategies), *sensors],
         schedules=schedules,

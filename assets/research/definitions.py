@@ -10,6 +10,7 @@ from assets.research.backfill import backfill_job
 from assets.research.bars import bars_and_features
 from assets.research.events import event_blackout_asset
 from assets.research.impact import impact_asset
+from assets.research.llm_tables import llm_tables_asset
 from assets.research.packages import verify_job
 from assets.research.robustness import robustness_assets
 from assets.research.scenarios import DATASETS, engine_job, scenario_asset
@@ -38,7 +39,8 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     timeframes = tuple(dict.fromkeys(length for each in good.values() for length in deciding_timeframes(each.settings)))
     market = bars_and_features(pinned, pinned.settings.universe.instruments, timeframes)
     chains, checks = all_chains(strategies)
-    mix = strategy_mix_assets(pinned, {name: each for name, each in good.items() if is_usable(each)})
+    usable = {name: each for name, each in good.items() if is_usable(each)}
+    mix = [*strategy_mix_assets(pinned, usable), llm_tables_asset(pinned, usable)]
     robustness = [asset for name, each in good.items() for asset in robustness_assets(name, each)]
     refresh, refresh_bars = refreshing(pinned, timeframes)
     signals = {name: signals_key(name) for name, each in good.items() if is_usable(each)}

@@ -1,6 +1,7 @@
 """Sweep, walk-forward and Monte Carlo of each strategy: dear, so they have a job of their own and no schedule."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 
 import dagster as dg
 import numpy as np
@@ -123,11 +124,7 @@ def sweep(
         "left_out": f"{done.left_out}: {done.why}" if done.left_out else "0",
         "best_sets": table(tuple(best[0]), (_cells(row.values()) for row in best)),
         **_judged(done.verdict),
-        **(
-            {"reality_check": tests.reality_check, "spa": tests.spa, "believed_share": tests.believed_share}
-            if tests
-            else {}
-        ),
+        **({name: value for name, value in asdict(tests).items() if value is not None} if tests else {}),
         "findings": table(("finding", "message"), ((each.code, each.message) for each in done.findings)),
     }
     chosen = ", ".join(f"{key}={value:g}" for key, value in done.home.sets[done.home.best].items())

@@ -16,6 +16,7 @@ from conf.strategy_kinds import kinds
 from runtime.container import Container
 from runtime.job_progress import begin_signals, finish_signals, signals_of
 from runtime.kept_settings import keep_settings
+from runtime.run_files import write_report, write_run
 from runtime.signals import identity_in_force, newest_signals, signal_look_ahead
 from runtime.study import run_study
 from tradewright.backtest.balance import imbalances
@@ -171,7 +172,8 @@ def backtest(name: str, settings: Settings) -> dg.MaterializeResult:
 
     Every instrument is run by itself and all together as one account; the gate has no part in it.
     """
-    done, artefacts = _study(settings), Container(settings).artefacts
+    house = Container(settings)
+    done, artefacts = run_study(house), house.artefacts
     for instrument, result in done.results.items():
         artefacts.write_frame(("backtest", name, instrument, "fills"), fills_table(result))
         artefacts.write_frame(("backtest", name, instrument, "equity"), equity_table(result))
@@ -184,6 +186,7 @@ def backtest(name: str, settings: Settings) -> dg.MaterializeResult:
         "used_cache": done.used_cache,
         "cache_key": done.cache_key,
         "code_hash": done.code_hash,
+        "run": dg.MetadataValue.path(str(write_run(house, done))),
     }
     chart = done.report.markdown()["account"]
     problems = [finding.message for _, finding in done.report.findings() if finding.code == VOID]
@@ -238,14 +241,17 @@ def metrics_window(name: str, settings: Settings) -> dg.MaterializeResult:
 
 def risk_report(name: str, settings: Settings) -> dg.MaterializeResult:
     """Findings against the backtest, as one HTML file."""
-    done = _study(settings)
-    report, path = done.report, Container(settings).root / "reports" / f"{name}.html"
+    house = Container(settings)
+    done = run_study(house)
+    report, path = done.report, house.root / "reports" / f"{name}.html"
     report.write(path)
+    kept = write_report(house, done)
     texts = {key: dg.MetadataValue.md(text) for key, text in report.markdown().items() if key != "account"}
     critical = [finding.message for _, finding in report.findings() if finding.severity is Severity.CRITICAL]
     judged = {"verdict": report.verdict.code.value, "verdict_figures": dg.MetadataValue.json(report.verdict.plain())}
     where = dg.MetadataValue.path(str(path))
-    facts: Facts = {"report": where, "critical_findings": len(critical), **judged, **texts}
+    of_run = dg.MetadataValue.path(str(kept))
+    facts: Facts = {"report": where, "report_of_the_run": of_run, "critical_findings": len(critical), **judged, **texts}
     found = f"{count(len(report.findings()), 'finding')}, {len(critical)} critical"
     summary = f"{name}: {report.verdict.code.value}; {found}; {path}"
     return dg.MaterializeResult(

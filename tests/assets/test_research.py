@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from assets.runs import RunFailed, execute
 from conf.compose import compose
 from runtime import research, signals
 from runtime.container import Container
+from runtime.run_files import FILES, KEPT, _keep_newest
 from runtime.study import run_study
 from tests.execution.counter import table
 from tests.support.houses import House
@@ -46,6 +49,37 @@ def test_check_results_are_in_the_ledger(settled: House) -> None:
     }  # fmt: skip
 
 
+def run_files(house: House, fills: pd.DataFrame, equity: np.ndarray, figures: dict[str, object]) -> None:
+    """R-BT-23: all five files of the run exist and load, and say what the tables say; its report stands beside."""
+    (folder,) = (path for path in (house.root / "runs").iterdir() if path.name.startswith("buy_and_hold-"))
+    assert {path.name for path in folder.iterdir()} == set(FILES)
+    blueprint = json.loads((folder / "blueprint.json").read_text())
+    assert (blueprint["instruments"], blueprint["bars"]) == (["BTC"], len(equity))
+    assert "broker" not in blueprint
+    (strategy,) = json.loads((folder / "strategies.json").read_text())
+    assert (strategy["name"], strategy["kind"], strategy["parameters"]) == ("buy_and_hold", "buy_and_hold", {})
+    np.testing.assert_array_equal(np.load(folder / "equity.npy", allow_pickle=False), equity)
+    lines = [json.loads(line) for line in (folder / "trades.jsonl").read_text().splitlines()]
+    assert [line["side"] for line in lines] == fills["side"].tolist()
+    assert [line["price"] for line in lines] == fills["price"].tolist()
+    assert pd.to_datetime([line["ts"] for line in lines]).tolist() == fills["ts"].tolist()
+    assert json.loads((folder / "metrics.json").read_text()) == figures
+    assert (house.root / "reports" / "runs" / f"{folder.name}.html").is_file()
+
+
+def test_of_each_strategy_the_newest_runs_stay(tmp_path: Path) -> None:
+    for place in range(KEPT + 3):
+        for name in ("a", "a-b"):
+            path = tmp_path / f"{name}-{place:016x}"
+            path.mkdir()
+            os.utime(path, (place, place))
+    _keep_newest(tmp_path, "a", tmp_path / f"a-{KEPT + 2:016x}")
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == sorted(
+        [f"a-{place:016x}" for place in range(3, KEPT + 3)] + [f"a-b-{n:016x}" for n in range(KEPT + 3)]
+    )
+
+
 def test_a_run_leaves_signals_tables_and_a_report(settled: House) -> None:
     settings = compose((*settled.overrides, "strategy=buy_and_hold"))
     artefacts = Container(settings).artefacts
@@ -60,6 +94,7 @@ def test_a_run_leaves_signals_tables_and_a_report(settled: House) -> None:
     windows = artefacts.read_frame(("metrics_window", "buy_and_hold"))
     assert set(windows["window"]) <= set(settings.evaluation.windows)
     assert list(windows.columns) == ["window", "ts", "sharpe", "sortino", "turnover", "hit_rate", "trades"]
+    run_files(settled, fills, equity["equity"].to_numpy(), figures)
     page = (settled.root / "reports" / "buy_and_hold.html").read_text()
     assert settings.config_hash[:12] in page
     assert "<script src" not in page

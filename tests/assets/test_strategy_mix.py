@@ -23,6 +23,7 @@ from conf.compose import compose
 from runtime.container import Container
 from strategies.documents import LIBRARY
 from tests.support.houses import House, stock
+from tradewright.evaluation.compact_tables import HEADERS, MOST_BYTES
 
 SPAN = ("backtest.timeframe=1d", "feed.days_1d=60")
 
@@ -51,10 +52,15 @@ def test_days_grow_and_what_follows_from_them_adds_up(house: House, instance: dg
 
     found = run("backtest.end=2026-11-10", "backtest.shared.max_weight=0.5")
     assert {name: passed for name, (passed, _) in found.items()} == {
-        "one_row_a_day": False, "symmetric": True, "sum_to_one": True,
+        "one_row_a_day": False, "symmetric": True, "sum_to_one": True, "within_its_size": False,
     }  # fmt: skip
     assert "rsi_pullback: strategy rsi_pullback: it needs 1000 bars of BTC" in found["one_row_a_day"][1]
+    assert "rsi_pullback: strategy rsi_pullback" in found["within_its_size"][1]
     kept = artefacts(small)
+    text = kept.read_json(("llm_tables",))["text"]
+    assert len(text.encode()) <= MOST_BYTES
+    assert [line for line in text.splitlines() if line.startswith("#")] == [f"# {each}" for each in HEADERS]
+    assert text.count("\nbuy_and_hold|") == text.count("\nma_crossover|") == len(HEADERS)
     before: pd.DataFrame = kept.read_frame(HISTORY)
     assert set(before["strategy"]) == {"buy_and_hold", "ma_crossover"}
     assert before["day"].max() == pd.Timestamp("2026-11-10", tz="UTC")

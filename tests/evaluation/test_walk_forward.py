@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,13 @@ from tests.backtest.conftest import random_bars
 from tests.backtest.reference import run_reference
 from tests.backtest.test_span import Gated
 from tradewright.backtest.sizing import FixedUnits, PercentEquity
-from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.spec import BacktestSpec, Sessions
 from tradewright.backtest.workers import Threads
+from tradewright.calendars.bar_closes import bar_closes
+from tradewright.calendars.registry import calendar
 from tradewright.catalog.trials import Trials, TrialSource
 from tradewright.evaluation.equity_curve import Sampling
-from tradewright.evaluation.folds import BarSpan, FoldRules, folds_of
+from tradewright.evaluation.folds import BarSpan, Fold, FoldRules, folds_of, on_clear_bars
 from tradewright.evaluation.study import MetricsConfig
 from tradewright.fills.costs import PercentCosts
 from tradewright.model.bar_rules import select
@@ -339,3 +343,38 @@ def test_one_that_was_stopped_goes_on_with_the_folds_that_are_done(
     assert done.report.verdict == whole.report.verdict
     assert spans == [fold.fold.train for fold in (*whole.folds[:2], whole.folds[0], *whole.folds[2:])]
     assert list(running.iterdir()) == []
+
+
+def test_no_border_lies_within_a_bar_of_another_calendar() -> None:
+    """A day of a coin ends at 24:00 UTC, and that of a share begins at 14:30: a choice would know the rest of it."""
+    market = calendar("XNYS")
+    coin = random_bars(3, 150)
+    coin = coin._replace(ts=coin.ts - coin.ts[0] + np.datetime64("2024-03-04", "ns").astype(np.int64))
+    opens = market.opens[(market.opens >= coin.ts[0]) & (market.opens < coin.ts[-1])]
+    share = random_bars(4, len(opens))._replace(ts=opens)
+    tables = {
+        "BTC": InstrumentBars(BTC, coin),
+        "AAPL": InstrumentBars(Instrument(symbol="AAPL", asset_class=AssetClass.STOCK, exchange="NASDAQ"), share),
+    }
+    specs = {
+        symbol: replace(SPEC, sessions=Sessions(name, hours.session_dates, partial(bar_closes, hours, Timeframe.D1)))
+        for symbol, name, hours in (("BTC", "24/7", calendar("24/7")), ("AAPL", "XNYS", market))
+    }
+    runs = FoldRuns([make(SETS[0])], tables, specs, MEASURES, Threads(1))
+    begun = np.concatenate([coin.ts, share.ts])
+    closes = np.concatenate([coin.ts + 86_400 * 10**9, bar_closes(market, Timeframe.D1, share.ts)])
+
+    def going_on(folds: Iterable[Fold]) -> int:
+        borders = [runs.ts[fold.test.start] for fold in folds]
+        return sum(int(((begun < border) & (closes > border)).sum()) for border in borders)
+
+    found = runs.folds(FoldRules(6, 0.6))
+    assert going_on(found) == 0
+    assert going_on(folds_of(len(runs.ts), FoldRules(6, 0.6))) > 0
+    assert [(fold.train.stop, fold.test.stop) for fold in found[:-1]] == [
+        (fold.test.start, after.test.start) for fold, after in itertools.pairwise(found)
+    ]
+    assert found[-1].test.stop == len(runs.ts)
+    with pytest.raises(ConfigError) as refused:
+        on_clear_bars(found, np.array([0]), len(runs.ts))
+    assert refused.value.code == "BARS_OVERLAP"

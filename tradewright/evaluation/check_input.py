@@ -9,7 +9,7 @@ from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.equity_curve import months_of, period_gains
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.metrics import Metrics
-from tradewright.evaluation.significance import ReturnShape, shape_of
+from tradewright.evaluation.significance import ReturnShape, cautious, shape_of
 from tradewright.evaluation.skill import ActiveReturns, active_returns
 from tradewright.model.bars import Floats
 
@@ -57,7 +57,7 @@ class CheckInput:
     @cached_property
     def shape(self) -> ReturnShape:
         """The moments of the active returns."""
-        return shape_of(self.active.returns)
+        return cautious(shape_of(self.active.returns))
 
     @cached_property
     def monthly_gains(self) -> Floats:

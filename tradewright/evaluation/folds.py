@@ -6,6 +6,9 @@ import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
+from tradewright.evaluation.equity_curve import Indices
 from tradewright.model.errors import ConfigError
 
 LEAST_BARS = 10
@@ -68,6 +71,36 @@ def folds_of(bars: int, rules: FoldRules) -> tuple[Fold, ...]:
     return tuple(
         Fold(BarSpan(0 if rules.anchored else stop - train, stop), test) for stop, test in zip(ends, tests, strict=True)
     )
+
+
+def on_clear_bars(folds: tuple[Fold, ...], clear: Indices, bars: int) -> tuple[Fold, ...]:
+    """The folds with each border at the next place at which no bar goes on.
+
+    Where instruments have other hours, the bar of one begins while that of another goes on. A set that is chosen at
+    such a border would know the rest of the other's bar, during which the test has begun.
+
+    Args:
+        clear: those places, ascending, 0 among them.
+        bars: how many there are; the last border stays there.
+
+    Raises:
+        ConfigError: ``BARS_OVERLAP``, where a span is left with fewer than ``LEAST_BARS`` bars.
+    """
+    places = np.append(clear[clear < bars], bars)
+
+    def moved(span: BarSpan) -> BarSpan:
+        start, stop = places[np.searchsorted(places, span)].tolist()
+        return BarSpan(start, stop)
+
+    found = tuple(Fold(moved(fold.train), moved(fold.test)) for fold in folds)
+    if min(span.stop - span.start for fold in found for span in fold) < LEAST_BARS:
+        raise ConfigError(
+            "the bars of the instruments overlap in time: a test would begin while a bar goes on that its choice knows",
+            where="backtest.instruments, walkforward.folds",
+            remedy="use fewer folds, bars that begin together, or each instrument by itself",
+            code="BARS_OVERLAP",
+        )
+    return found
 
 
 def _too_many(bars: int, rules: FoldRules, train: int, test: int) -> ConfigError:

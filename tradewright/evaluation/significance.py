@@ -6,7 +6,7 @@ All Sharpe ratios here are per period (not annualised), and ``periods`` counts t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 from tradewright.evaluation.equity_curve import NOISE
@@ -44,6 +44,23 @@ def shape_of(returns: Floats) -> ReturnShape:
     )
 
 
+def cautious(shape: ReturnShape) -> ReturnShape:
+    """The shape to judge by: normal moments where skewness and kurtosis would make the Sharpe ratio more certain.
+
+    The error of a Sharpe ratio falls with positive skewness. That holds for the skewness of the returns themselves, and
+    not for the one that a chosen set shows: of sets that trade rarely the best one has met the large gains and missed
+    the losses, so that luck raises its skewness with its Sharpe ratio. ``docs/decisions/0085-a-lucky-set-is-skewed.md``
+    has the rates with and without this.
+    """
+    normal = 1.0 + shape.sharpe**2 / 2.0
+    return replace(shape, skewness=0.0, kurtosis=3.0) if _error_variance(shape) < normal else shape
+
+
+def _error_variance(shape: ReturnShape) -> float:
+    """The variance of the estimate of a Sharpe ratio, times the number of periods."""
+    return 1.0 - shape.skewness * shape.sharpe + (shape.kurtosis - 1.0) / 4.0 * shape.sharpe**2
+
+
 def sharpe_standard_error(sharpe: float, periods: int) -> float:
     """The standard error of a Sharpe ratio of independent returns, sqrt((1 + sharpe^2 / 2) / periods).
 
@@ -59,7 +76,7 @@ def sharpe_statistic(shape: ReturnShape, threshold: float = 0.0) -> float:
     Source: D. H. Bailey and M. Lopez de Prado, "The Sharpe Ratio Efficient Frontier", Journal of Risk 15(2), 2012.
     0 for fewer than two periods, and where the moments leave no positive variance for the estimate.
     """
-    variance = 1.0 - shape.skewness * shape.sharpe + (shape.kurtosis - 1.0) / 4.0 * shape.sharpe**2
+    variance = _error_variance(shape)
     if shape.periods < 2 or variance <= 0:
         return 0.0
     return (shape.sharpe - threshold) * math.sqrt((shape.periods - 1) / variance)

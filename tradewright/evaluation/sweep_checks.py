@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tradewright.evaluation.cross_validation import cross_validated
 from tradewright.evaluation.data_snooping import data_snooping
 from tradewright.evaluation.false_discovery import benjamini_hochberg
 from tradewright.evaluation.finding import Finding, Severity
 from tradewright.evaluation.formatting import count, percent
 from tradewright.evaluation.return_samples import return_table
-from tradewright.evaluation.significance import shape_of, sharpe_statistic
+from tradewright.evaluation.significance import cautious, shape_of, sharpe_statistic
 from tradewright.evaluation.stability import Stability, Value, stability
 
 LEAST_SETS = 5
@@ -33,11 +34,16 @@ class SetTests:
         reality_check, spa: the chance that the best of so many worthless sets is as good (White 2000, Hansen 2005).
         believed_share: the sets whose skill is believed one by one, at most 5 % of them falsely (Benjamini and
             Hochberg 1995), as a share of those looked at.
+        cv_retained, cv_loss_share: of combinatorial purged cross-validation (:mod:`.cross_validation`): what is left of
+            the best Sharpe ratio where the choice knew other time alone, and the share of its paths that lose; None
+            for too few periods or one set.
     """
 
     reality_check: float
     spa: float
     believed_share: float
+    cv_retained: float | None = None
+    cv_loss_share: float | None = None
 
 
 def set_tests(active: npt.ArrayLike, tried: int) -> SetTests | None:
@@ -59,12 +65,15 @@ def set_tests(active: npt.ArrayLike, tried: int) -> SetTests | None:
     columns = return_table(table)
     tested = data_snooping(columns)
     factor = max(1.0, tried / columns.shape[1])
-    chances = [math.erfc(sharpe_statistic(shape_of(column)) / math.sqrt(2.0)) / 2.0 for column in columns.T]
+    chances = [math.erfc(sharpe_statistic(cautious(shape_of(column))) / math.sqrt(2.0)) / 2.0 for column in columns.T]
     believed = benjamini_hochberg(chances, FALSE_DISCOVERIES).believed
+    crossed = cross_validated(columns)
     return SetTests(
         reality_check=_of_all(tested.reality_check, factor),
         spa=_of_all(tested.spa_consistent, factor),
         believed_share=float(believed.mean()),
+        cv_retained=None if crossed is None else crossed.retained,
+        cv_loss_share=None if crossed is None else crossed.loss_share,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tradewright.evaluation.formatting import MIN_ANNUAL_YEARS, MetricRow, count, percent, ratio
-from tradewright.evaluation.significance import ReturnShape, deflated_sharpe, shape_of, sharpe_statistic
+from tradewright.evaluation.significance import ReturnShape, cautious, deflated_sharpe, shape_of, sharpe_statistic
 from tradewright.evaluation.skill import ActiveReturns
 from tradewright.evaluation.track_record import minimum_backtest_years, minimum_track_record
 from tradewright.evaluation.trial_count import TrialCount
@@ -67,10 +67,10 @@ def luck_chance(shape: ReturnShape, effective: float) -> float:
     """The chance that the best of ``effective`` independent worthless settings shows such a Sharpe ratio or a higher.
 
     ``1 - (1 - p) ** effective`` with ``p`` the one-sided probability of one of them, whose error counts skewness and
-    kurtosis (see :func:`~tradewright.evaluation.significance.sharpe_statistic`). Source: Z. Sidak, "Rectangular
+    kurtosis where they raise it (:func:`~tradewright.evaluation.significance.cautious`). Source: Z. Sidak, "Rectangular
     confidence regions for the means of multivariate normal distributions", JASA 62, 1967.
     """
-    single = math.erfc(sharpe_statistic(shape) / math.sqrt(2.0)) / 2.0
+    single = math.erfc(sharpe_statistic(cautious(shape)) / math.sqrt(2.0)) / 2.0
     return -math.expm1(effective * math.log1p(-single)) if single < 1.0 else 1.0
 
 
@@ -84,7 +84,7 @@ def verdict_of(
         void: the sentence that says why there is nothing to judge: look-ahead, no trade; empty where there is.
         doubts: what else makes the result unfit as evidence, gravest first, each as a clause.
     """
-    shape = shape_of(active.returns)
+    shape = cautious(shape_of(active.returns))
     chance = luck_chance(shape, tried.effective)
     yearly = shape.sharpe * math.sqrt(active.periods_per_year)
     least = minimum_track_record(shape)

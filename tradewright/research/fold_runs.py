@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
+from tradewright.backtest.panel.rows import clear_places
 from tradewright.backtest.panel.sets import PanelGround, panel_returns, panel_sweep
 from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.panel.span import panel_span
@@ -24,7 +25,7 @@ from tradewright.backtest.workers import Workers
 from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.equity_curve import CAP, dispersion_ratio, returns_of
 from tradewright.evaluation.finding import Finding
-from tradewright.evaluation.folds import BarSpan
+from tradewright.evaluation.folds import BarSpan, Fold, FoldRules, folds_of, on_clear_bars
 from tradewright.evaluation.metrics import Metrics, evaluate
 from tradewright.evaluation.skill import market_returns
 from tradewright.evaluation.study import MetricsConfig
@@ -67,6 +68,20 @@ class FoldRuns:
     def ts(self) -> Times:
         """The times of all bars, nanoseconds UTC, ascending."""
         return np.unique(np.concatenate([self._times(symbol) for symbol in self.tables]))
+
+    def folds(self, rules: FoldRules) -> tuple[Fold, ...]:
+        """The folds, whose borders meet no bar that goes on.
+
+        Raises:
+            ConfigError: as :func:`~tradewright.evaluation.folds.folds_of` and
+                :func:`~tradewright.evaluation.folds.on_clear_bars`.
+        """
+        found = folds_of(len(self.ts), rules)
+        if self.ground is not None or len(self.tables) == 1:  # a row is clear, and so is a bar that stands alone
+            return found
+        starts = {symbol: self._times(symbol) for symbol in self.tables}
+        clear = clear_places(starts, {symbol: spec.sessions for symbol, spec in self.specs.items()})
+        return found if len(clear) == len(self.ts) else on_clear_bars(found, clear, len(self.ts))
 
     @cached_property
     def days(self) -> Times:

@@ -20,7 +20,7 @@ from tradewright.evaluation.equity_curve import periods_per_year
 from tradewright.evaluation.finding import Finding, ValidityEvidence
 from tradewright.evaluation.metrics import evaluate
 from tradewright.evaluation.overfitting import BLOCKS, overfitting
-from tradewright.evaluation.significance import deflated_sharpe, shape_of
+from tradewright.evaluation.significance import cautious, deflated_sharpe, shape_of
 from tradewright.evaluation.skill import session_groups
 from tradewright.evaluation.sweep_checks import SetTests, set_tests, surface_findings
 from tradewright.evaluation.trial_count import TrialCount
@@ -62,8 +62,9 @@ class SweepResult:
     ``tradewright.backtest.sweep``, with the Sharpe ratio in a year, from the returns of the bars. ``left_out`` sets
     have no row, because the strategy does not take them; ``why`` gives the reason of the first. ``ahead`` is the first
     finding of the look-ahead test of the first set; empty is the good result. ``order`` are the rows from the best to
-    the worst; the verdict is on the best one, chosen among the trials of ``tried``. ``home`` is its part, of whose sets
-    alone the findings (where the best one stands among its neighbours) and the ``tests`` speak.
+    the worst, after all others those that never traded: where every set that trades loses, the best one is not that
+    which does nothing. The verdict is on the best one, chosen among the trials of ``tried``. ``home`` is its part, of
+    whose sets alone the findings (where the best one stands among its neighbours) and the ``tests`` speak.
     """
 
     parameters: list[dict[str, float | str]]
@@ -143,7 +144,8 @@ def run_sweep(parts: Sequence[SweepPart], progress: Progress | None = None) -> S
     found = tuple(try_part(part, _part_of(progress, parts, place)) for place, part in enumerate(parts))
     rank = parts[0].rules.rank
     ranked = [ranking(part, rank) for part in found]
-    order = np.argsort(-np.concatenate(ranked), kind="stable")
+    untraded = np.concatenate([part.totals["fills"] == 0 for part in found])
+    order = np.lexsort((-np.concatenate(ranked), untraded))
     starts = _starts(found)
     home = int(np.searchsorted(starts, order[0], side="right")) - 1
     best = int(order[0]) - starts[home]
@@ -231,7 +233,7 @@ def _skill(part: TriedPart, rows: Sequence[int], tried: TrialCount) -> list[dict
     groups, sampling = session_groups(part.market.days)
     in_a_year = periods_per_year(part.market.bars.ts, sampling, part.days_per_year, part.market.days)
     pieces = (rows[start : start + PIECE] for start in range(0, len(rows), PIECE))
-    shapes = [shape_of(column) for piece in pieces for column in part.active(piece, groups).T]
+    shapes = [cautious(shape_of(column)) for piece in pieces for column in part.active(piece, groups).T]
     figures = (
         (each.sharpe * math.sqrt(in_a_year), luck_chance(each, tried.effective), deflated_sharpe(each, tried.effective))
         for each in shapes

@@ -238,7 +238,8 @@ def refuse_without_bars(tables: Mapping[str, InstrumentBars]) -> None:
     """
     if empty := [symbol for symbol, item in tables.items() if len(item.bars.ts) == 0]:
         what = f"no bar of {', '.join(empty)} lies in the period"
-        raise DataError(what, where="backtest.start, backtest.end", remedy="choose a period within what is stored")
+        remedy = "choose a period within what is stored"
+        raise DataError(what, where="backtest.start, backtest.end", remedy=remedy, code="NO_BARS")
 
 
 def data_hash_of(tables: Mapping[str, InstrumentBars]) -> str:
@@ -261,13 +262,15 @@ def taken_sets(
     Raises:
         ConfigError: when no set is left.
     """
-    why = ""
+    against: ConfigError | None = None
     taken: dict[int, Made] = {}
     for row, values in enumerate(sets):
         try:
             taken[row] = make(values)
         except ConfigError as error:
-            why = why or f"{error.what}; {error.remedy}"
+            against = against or error
+    why = f"{against.what}; {against.remedy}" if against else ""
     if not taken:
-        raise ConfigError(f"no set is left: {why}", where="sets of the sweep", remedy="correct the grid")
+        code = against.code if against else ""
+        raise ConfigError(f"no set is left: {why}", where="sets of the sweep", remedy="correct the grid", code=code)
     return taken, why

@@ -20,7 +20,7 @@ from tradewright.evaluation.equity_curve import Sampling, levels, returns_of
 from tradewright.evaluation.finding import TOGETHER, ValidityEvidence, pooled_validity_evidence
 from tradewright.evaluation.fold_chart import DrawnFold, folds_figure
 from tradewright.evaluation.fold_metrics import FoldSpread, spread_over_folds
-from tradewright.evaluation.folds import BarSpan, Fold, FoldRules, folds_of
+from tradewright.evaluation.folds import BarSpan, Fold, FoldRules
 from tradewright.evaluation.metrics import Metrics
 from tradewright.evaluation.risk_report import RiskReport, risk_report
 from tradewright.evaluation.significance import shape_of
@@ -143,10 +143,10 @@ def walk_forward(
     more. That is strict, since a choice did not see its test, and the only count that cannot be shopped around: nothing
     shows that the grid, the folds or the strategy were not found on these very bars.
 
-    On several instruments the folds divide the time stamps of all of them. Each has its account with an equal part of
-    the cash, anew at the begin of each span, and a set is judged by all accounts together. One without a bar in a span
-    keeps its cash. In one account that they share the cash is not divided, and an allocation is asked at the close of
-    the first bar of each span, and then as it wishes.
+    On several instruments the folds divide the time stamps of all of them, at those at which no bar goes on. Each has
+    its account with an equal part of the cash, anew at the begin of each span, and a set is judged by all accounts
+    together. One without a bar in a span keeps its cash. In one account that they share the cash is not divided, and
+    an allocation is asked at the close of the first bar of each span, and then as it wishes.
 
     Args:
         make, sets, terms, shared: as for :class:`~tradewright.research.sweep_part.SweepPart`.
@@ -162,7 +162,7 @@ def walk_forward(
     made, parameters = list(taken.values()), [dict(sets[row]) for row in taken]
     runs = _runs(made, tables, terms, rules, shared)
     tested = look_ahead_of(made[0], tables, runs.specs, rules.kept)
-    divided = folds_of(len(runs.ts), folds)
+    divided = runs.folds(folds)
     spans = [fold.train for fold in divided]
     kept = _KeptFolds(rules, runs, spans)
     trained = _trained(runs, spans, kept, progress)

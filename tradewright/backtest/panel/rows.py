@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tradewright.backtest.spec import Sessions
 from tradewright.model.bars import Times
@@ -47,10 +48,8 @@ def rows_of(starts: Mapping[str, Times], sessions: Mapping[str, Sessions]) -> Ro
     Raises:
         ConfigError: ``BARS_OVERLAP``, for two bars of one instrument in a row.
     """
-    ts = np.unique(np.concatenate(list(starts.values())))
-    places: tuple[Indices, ...] = tuple(np.searchsorted(ts, own) for own in starts.values())
-    until = np.maximum.accumulate(_latest_closes(ts, places, [sessions[name] for name in starts]))
-    begins = np.append(True, ts[1:] >= until[:-1])[: len(ts)]
+    ts, places, until = _until(starts, sessions)
+    begins = _begins(ts, until)
     if begins.all():
         return Rows(ts, until, places)
     row = np.cumsum(begins) - 1
@@ -58,6 +57,27 @@ def rows_of(starts: Mapping[str, Times], sessions: Mapping[str, Sessions]) -> Ro
     _refuse_two_in_a_row(starts, sessions, joined)
     ends = np.append(begins[1:], True)
     return Rows(ts[begins], until[ends], joined)
+
+
+def clear_places(starts: Mapping[str, Times], sessions: Mapping[str, Sessions]) -> Indices:
+    """The places, among all starts of bars, of those at which no bar of any instrument goes on; the first is one.
+
+    Args:
+        starts, sessions: as of :func:`rows_of`; bars of any lengths are taken.
+    """
+    ts, _places, until = _until(starts, sessions)
+    return np.flatnonzero(_begins(ts, until))
+
+
+def _until(starts: Mapping[str, Times], sessions: Mapping[str, Sessions]) -> tuple[Times, tuple[Indices, ...], Times]:
+    """All starts, the places of each instrument's among them, and the latest close of the bars up to each."""
+    ts = np.unique(np.concatenate(list(starts.values())))
+    places: tuple[Indices, ...] = tuple(np.searchsorted(ts, own) for own in starts.values())
+    return ts, places, np.maximum.accumulate(_latest_closes(ts, places, [sessions[name] for name in starts]))
+
+
+def _begins(ts: Times, until: Times) -> npt.NDArray[np.bool_]:
+    return np.append(True, ts[1:] >= until[:-1])[: len(ts)]
 
 
 def rows_hash(ts: Times, places: Sequence[Indices], starts: Iterable[Times]) -> str:
