@@ -15,6 +15,7 @@ from typing import Any
 import zstandard
 
 from tests.packages.hostile_content import Case, configurations, documents
+from tests.packages.hostile_forms import forms
 from tests.packages.support import (
     HASH,
     HEAD,
@@ -43,7 +44,7 @@ from tradewright.packages.signing import new_private_key, sign
 def cases() -> list[Case]:
     """Every hostile file: its name, its bytes, the code without ``PACKAGE_``."""
     return [*files(), *streams(), *headers(), *names(), *tars(), *texts(), *keys(), *values(), *lists(), *signatures(),
-            *documents(), *configurations()]  # fmt: skip
+            *documents(), *configurations(), *forms()]  # fmt: skip
 
 
 def files() -> Iterator[Case]:
