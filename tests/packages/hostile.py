@@ -358,7 +358,6 @@ def signatures() -> Iterator[Case]:
         yield f"a signature: {name}", signed(signature=wrong), "BAD_SIGNATURE"
     yield "the key of another", signed(public_key=other["public_key"]), "BAD_SIGNATURE"
     low = "ed25519:" + base64.b64encode(bytes([1] + [0] * 31)).decode()
-    yield "a key of low order", signed(public_key=low, signature=zeros), "BAD_SIGNATURE"
     for name, wrong in {
         "none": "", "rsa": "rsa:AAAA", "short": "ed25519:AAAA", "no base64": "ed25519:" + "!" * 43 + "=",
         "bits beyond": low[:-2] + "B=", "a path": "/etc/passwd",
