@@ -44,6 +44,8 @@ def splits_of(house: Container, symbol: str) -> list[datetime]:
         factors = house.bar_store.actions.factors(symbol)
     except NoFactors:
         return []
+    if factors.empty:
+        return []
     split = np.append(factors["split_factor"].to_numpy(np.float64), 1.0)
     ends = ends_of(factors)[split[1:] != split[:-1]]
     return [datetime.fromtimestamp(int(each) / 1e9, UTC) for each in ends]
