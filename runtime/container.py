@@ -307,13 +307,13 @@ class Container:
             cash=Decimal(repr(self.settings.backtest.cash)),
             quotes=self.newest_quotes,
             bars=self.bars,
-            timeframes=self._timeframes,
+            timeframes=self.mark_timeframes,
             currency=self.settings.policy.currency,
             fee_rate=fee_rates(self, self.settings.universe.timeframe),
         )
 
     @property
-    def _timeframes(self) -> tuple[Timeframe, ...]:
+    def mark_timeframes(self) -> tuple[Timeframe, ...]:
         """The timeframes of stored bars in which the simulated market is priced, the preferred one first.
 
         Days come before weeks and months, whose newest close may be weeks old.
@@ -336,7 +336,7 @@ class Container:
         quotes: dict[str, Quote] = {}
         for instrument in self.instruments.values():
             with suppress(StoreError):
-                quotes |= newest_quotes(self.bars, [instrument], self._timeframes, self.clock, closes_at)
+                quotes |= newest_quotes(self.bars, [instrument], self.mark_timeframes, self.clock, closes_at)
         return quotes if self.stands_still else self._with_streamed(quotes)
 
     def _with_streamed(self, quotes: dict[str, Quote]) -> dict[str, Quote]:

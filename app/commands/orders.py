@@ -11,6 +11,7 @@ from app.commands.trading_command import listed, show_problems, trading_command
 from app.output import Output
 
 if TYPE_CHECKING:
+    from app.operations.performance import PerformanceReply
     from app.operations.replies import IntentView, Listing, PositionView, SendReply
     from conf.schema.settings import Settings
     from runtime.kept_settings import KeptSettings
@@ -181,6 +182,29 @@ def positions(overrides: Overrides = None, as_json: Json = False) -> None:
         return listed(output, "positions", held)
 
     trading_command(overrides, as_json, trading.positions, show, status=_failed)
+
+
+@commands.command()
+def performance(
+    overrides: Overrides = None,
+    strategy: Annotated[str, typer.Option(help="this strategy alone")] = "",
+    newest: Annotated[int, typer.Option(min=0, help="how many days of each strategy to show; 0 for all")] = 0,
+    as_json: Json = False,
+) -> None:
+    """What each strategy earned in trading, by day: fills and fees of the ledger, marks of stored bars."""
+    from app.operations.performance import performance as asked
+
+    def show(output: Output, found: PerformanceReply) -> object:
+        from app.operations.formatting import PERFORMANCE_HEADER, equity_text, performance_row
+
+        output.table(f"performance, {found.currency}", PERFORMANCE_HEADER, [performance_row(row) for row in found.days])
+        if found.remark:
+            output.line(found.remark)
+        if found.equity is not None:
+            output.line(equity_text(found.equity, found.currency))
+        return found
+
+    trading_command(overrides, as_json, lambda at: asked(at, newest, strategy), show)
 
 
 @commands.command()

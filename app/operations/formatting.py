@@ -19,10 +19,12 @@ from pydantic import BaseModel, SecretStr
 from tradewright.model.errors import TradewrightError
 
 if TYPE_CHECKING:
+    from app.operations.performance import EquityCompared
     from app.operations.replies import IntentView
     from tradewright.execution.operator_actions import OrderView
     from tradewright.model.instrument import Instrument
     from tradewright.oversight.parity import ParityRow
+    from tradewright.oversight.performance import PerformanceDay
 
 
 def document(value: object) -> object:
@@ -143,3 +145,25 @@ def intent_row(view: IntentView) -> tuple[object, ...]:
         return (*who, "none yet", "", "", "")
     verdict = f"{decided.verdict} (waits for you)" if view.waits else decided.verdict
     return (*who, verdict, decided.approved_quantity, ", ".join(r.code for r in decided.reasons), decided.decision_id)
+
+
+PERFORMANCE_HEADER = ("strategy", "day", "held", "fills", "fees", "net", "total", "remarks")
+
+
+def performance_row(row: PerformanceDay) -> tuple[object, ...]:
+    """A day of a strategy in trading, in the columns of ``PERFORMANCE_HEADER``; amounts in whole hundredths."""
+    held = ", ".join(f"{units.normalize():f} {name}" for name, units in row.held.items()) or "nothing"
+    amounts = (amount_text(row.fees), amount_text(row.net), amount_text(row.total))
+    return (row.strategy or "other hands", row.day.isoformat(), held, row.fills, *amounts, "; ".join(row.remarks))
+
+
+def amount_text(amount: Decimal | None) -> str:
+    """An amount of money in whole hundredths, rounded half to even; ``unknown`` for None."""
+    return "unknown" if amount is None else f"{amount:.2f}"
+
+
+def equity_text(found: EquityCompared, currency: str) -> str:
+    """What was earned in trading beside the change of the account's equity, as a line."""
+    span = f"from {found.since:%Y-%m-%d %H:%M} to {found.until:%Y-%m-%d %H:%M} UTC"
+    told = f"the venue's equity changed by {amount_text(found.change)} {currency} {span}"
+    return f"{told}; all trades earned {amount_text(found.earned)}; difference {amount_text(found.difference)}"

@@ -31,6 +31,7 @@ COMMANDS = {
     "cancel", "cancel-all", "flatten", "freezes", "commands", "acknowledge", "adopt", "confirm-not-sent", "settle",
     "end-of-day", "ledger", "watch", "limits", "tighten", "trade", "rehearse", "init", "data", "backfill",
     "instruments", "stream", "dsl", "schema", "certify", "scenarios", "package",
+    "performance",
 }  # fmt: skip
 CANARY = "canary-7f3a91"
 USER = pwd.getpwuid(os.getuid()).pw_name

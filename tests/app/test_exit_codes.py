@@ -143,6 +143,7 @@ def test_done_is_0_and_not_well_is_1(house: House, tmp_path: Path) -> None:
         "intents",
         "orders",
         "positions",
+        "performance",
         "explain newest",
         "commands",
         "watch",
@@ -150,6 +151,7 @@ def test_done_is_0_and_not_well_is_1(house: House, tmp_path: Path) -> None:
         "ledger verify",
     ):
         ran(words, 0)
+    ran("performance --strategy nope", 1)
     ran(f"cancel {sent['ref']}", 1)
     ran('acknowledge BTC --reason "x"', 1)
     ran(f'confirm-not-sent {sent["ref"]} --reason "x"', 1)

@@ -221,6 +221,12 @@ CONTRACT: dict[str, Any] = {
         ],
         **LISTED,
     },
+    "performance": {
+        "account": TEXT, "currency": TEXT, "remark": TEXT,
+        "days": [{"strategy": TEXT, "day": TEXT, "at": Moment, "held": {"BTC": NUMBER}, "fills": int, "fees": NUMBER,
+                  "net": NUMBER, "total": NUMBER, "remarks": []}],
+        "equity": {"since": Moment, "until": Moment, "change": NUMBER, "earned": NUMBER, "difference": NUMBER},
+    },
     "reconcile": {
         "at": Moment, "account": TEXT, "differences": [], "equity": NUMBER, "positions": {"BTC": NUMBER},
         "problems": [],
@@ -276,6 +282,7 @@ SHOWN = {
     "intents": ["manual BTC BUY 0.01 REVIEW 0.01 MANUAL_APPROVAL"],
     "orders": ["BTC BUY 0.01 FILLED FILLED 0.01"],
     "positions": ["BTC 0.01"],
+    "performance": ["0.01 BTC", "difference 0.00"],
     "reconcile": ["positions 1, differences 0"],
     "explain": ["FILLED, filled 0.01 of 0.01 at", "(claimed: ann) said yes: looked at it", "BUY 0.01 BTC by manual"],
     "resume": ["resumed: everything"],
@@ -319,7 +326,7 @@ def told(stocked: House, tmp_path_factory: pytest.TempPathFactory) -> Mapping[st
         said["approve"] = (say("approve", wanted, *staged, *reason, "--json"), say("approve", "x", *staged, *reason))
         said["reject"] = (say("reject", unwanted, *staged, *reason, "--json"), say("reject", "x", *staged, *reason))
         ask("send", "send", *staged)
-        for name in ("intents", "orders", "positions", "reconcile", "doctor"):
+        for name in ("intents", "orders", "positions", "reconcile", "performance", "doctor"):
             ask(name, name, *staged)
         ask("explain", "explain", wanted, *staged)
         for name in ("kill", "resume"):

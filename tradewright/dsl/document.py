@@ -45,6 +45,8 @@ class Bounds(NamedTuple):
     whole: bool
 
 
+_HUGE = 1e300
+"""A value of which ten times as much may be no number any more."""
 _LENGTH = Bounds(1, 10_000, True)
 _LONG = Bounds(2, 10_000, True)
 KNOWN: Mapping[str, Bounds] = {
@@ -355,7 +357,8 @@ def _range(source: Source, document: StrategyDocument, name: str) -> list[Proble
 
     if not isinstance(given, ParameterRange):
         if known is None:
-            value: dict[str, Any] = {"value": given, "min": min(given, 1), "max": max(given * 10, 10)}
+            most = max(given * 10, 10) if given < _HUGE else given
+            value: dict[str, Any] = {"value": given, "min": min(given, 1), "max": most}
             return wrong(f"{name} has no bounds", "write {value: ..., min: ..., max: ...}", path, value, path)
         return _fits(given, known, path, wrong)
     if given.least > given.most:

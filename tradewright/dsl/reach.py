@@ -208,7 +208,7 @@ def _truth(term: Term, below: list[Range]) -> Range:
             return (0.0, 0.0)
         case Op.AND if is_contradiction(term, below):
             return (0.0, 0.0)
-        case Op.OR if any(_denies(one, two) for one in term.args for two in term.args):
+        case Op.OR if any(_denies(one, two, Op.AT_MOST) for one in term.args for two in term.args):
             return (1.0, 1.0)
         case Op.AND:
             return (min(low for low, _ in below), min(high for _, high in below))
@@ -249,16 +249,20 @@ def _is_never_below(one: Term, other: Term) -> bool:
     return str(other.words[0]) in _NEVER_ABOVE.get(str(one.words[0]), ())
 
 
-def _denies(one: Term, other: Term) -> bool:
-    """Whether one comparison is the opposite of another."""
-    opposites = {Op.LESS: Op.AT_MOST, Op.AT_MOST: Op.LESS}
-    return opposites.get(one.op) is other.op and one.args == other.args[::-1]
+def _denies(one: Term, other: Term, needed: Op) -> bool:
+    """Whether two comparisons of the same two values, the other way round, exclude one another or leave nothing out.
+
+    Args:
+        needed: what one of them must be: ``LESS`` to exclude (``a < b`` and ``b < a``), ``AT_MOST`` to leave nothing
+            out (``a <= b`` or ``b <= a``).
+    """
+    return {one.op, other.op} <= {Op.LESS, Op.AT_MOST} and needed in (one.op, other.op) and one.args == other.args[::-1]
 
 
 def is_contradiction(term: Term, _below: list[Range]) -> bool:
     """Whether the parts of an ``and`` exclude one another: one and its opposite, or ``x < 30`` and ``x > 70``."""
     parts = term.args
-    if any(_denies(one, two) for one in parts for two in parts):
+    if any(_denies(one, two, Op.LESS) for one in parts for two in parts):
         return True
     lowest: dict[Term, tuple[float, bool]] = {}
     highest: dict[Term, tuple[float, bool]] = {}

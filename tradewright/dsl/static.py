@@ -8,6 +8,7 @@ from tradewright.dsl.allocation_checks import allocation_problems
 from tradewright.dsl.constant import constancy, parts, reason
 from tradewright.dsl.document import RuleAction
 from tradewright.dsl.effort import effort_problems
+from tradewright.dsl.implication import implies
 from tradewright.dsl.meaning import Reader
 from tradewright.dsl.problem import Hint, Problem, Severity
 from tradewright.dsl.program import AllocationTerms, Program
@@ -155,25 +156,29 @@ def _stronger(reading: DocumentReading, place: int, term: Term) -> int | None:
     action = reading.document.rules[place].action
     for other, condition in reading.conditions.items():
         is_rival = reading.document.rules[other].action is action and other != place
-        if is_rival and _implies(term, condition) and (term != condition or other < place):
+        if is_rival and implies(term, condition) and (term != condition or other < place):
             return other
     return None
 
 
 def _contradictions(reading: DocumentReading) -> Iterator[Problem]:
-    """Two actions under one condition (Q-06), and rules that a ``hold`` keeps from ever acting."""
+    """Two actions under one condition (Q-06), and rules that another one keeps from ever acting.
+
+    A ``hold`` does so with all others; a ``close`` and the other side do so with an entry.
+    """
     rules = reading.document.rules
     for place, term in reading.conditions.items():
         for other, condition in reading.conditions.items():
-            path, hold = f"rules[{place}].if", rules[other].action is RuleAction.HOLD
-            if rules[place].action is rules[other].action or rules[place].action is RuleAction.HOLD:
+            path, mine, action = f"rules[{place}].if", rules[place].action, rules[other].action
+            if mine is action or mine is RuleAction.HOLD:
                 continue
-            if hold and _implies(term, condition):
-                told = f"rules[{other}] says hold whenever this rule would act"
+            if term == condition and action is not RuleAction.HOLD:
+                if other < place:
+                    told = f"rules[{other}] asks for {action} under the same condition"
+                    yield reading.problem(told, path, Hint(text="change one of the conditions"))
+            elif (action is RuleAction.HOLD or mine in _ENTRIES) and implies(term, condition):
+                told = f"rules[{other}] says {action} whenever this rule would act"
                 yield reading.problem(told, path, Hint(text="narrow one of them"))
-            elif other < place and not hold and term == condition:
-                told = f"rules[{other}] asks for {rules[other].action} under the same condition"
-                yield reading.problem(told, path, Hint(text="change one of the conditions"))
 
 
 def _windows(reading: DocumentReading) -> Iterator[Problem]:
@@ -204,14 +209,3 @@ def _length(reading: DocumentReading, bars: int | None) -> Iterator[Problem]:
 
 def _bounds(program: Program) -> dict[str, Range]:
     return {name: (float(bounds.least), float(bounds.most)) for name, (_, bounds) in program.parameters.items()}
-
-
-def _implies(term: Term, other: Term) -> bool:
-    """Whether one condition certainly holds only where another does, by their parts alone."""
-    strong = set(term.args) if term.op is Op.AND else {term}
-    weak = set(other.args) if other.op is Op.AND else {other}
-    if weak <= strong:
-        return True
-    if other.op is Op.OR:
-        return bool(strong & set(other.args)) or (term.op is Op.OR and set(term.args) <= set(other.args))
-    return False

@@ -29,13 +29,11 @@ from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.events import Events
 from tradewright.ledger.execution import Execution, Recorded
 from tradewright.ledger.facts import CHUNK, Scope, names, of_subject, since
+from tradewright.ledger.ownership import Ownership, Trade, shared_out
 from tradewright.ledger.schema import adjustments, attempts, events, executions, fees, rulings
-from tradewright.model.intent import FLATTEN, MANUAL
 from tradewright.model.order import Fill, Position, Side
 from tradewright.model.topic import Topic
 
-_SHARED = frozenset({"", MANUAL, FLATTEN})
-"""Owners that act on the whole account: they close what others hold."""
 _ZERO = Decimal(0)
 CLOCKS_DIFFER = timedelta(days=1)
 """An execution is recorded at most so long before the moment that the venue gives it."""
@@ -187,17 +185,24 @@ class Executions:
 
         The oldest holding comes first; the name of an unknown owner is empty.
         """
-        holders: dict[str, dict[str, Decimal]] = {}
+        ownership = Ownership()
         for _at, instrument, owner, quantity in self._owned_moves(account):
-            owners, left = holders.setdefault(instrument, {}), quantity
-            for name in [owner, *owners] if owner in _SHARED else []:
-                units = owners.get(name, _ZERO)
-                if units * left < 0:
-                    closed = max(left, -units) if left < 0 else min(left, -units)
-                    owners[name], left = units + closed, left - closed
-            owners[owner] = owners.get(owner, _ZERO) + left
-            holders[instrument] = {name: units for name, units in owners.items() if units}
-        return holders
+            ownership.take(instrument, owner, quantity)
+        return ownership.holders
+
+    def trades(self, account: str) -> list[Trade]:
+        """All that moved the holdings of an account, shared out among its owners as :meth:`holders` says it."""
+        by_hand = select(adjustments).where(adjustments.c.account == account).order_by("id")
+        of_ref = select(attempts.c.ref, attempts.c.strategy).where(attempts.c.account == account)
+        with self._events.facts.read(*_of_positions(account)) as connection:
+            counted = [row for row in self.all(account) if row.counts]
+            self._evidence.check(connection, {row.ref for row in counted if row.ref is not None})
+            owners = {row.ref: row.strategy for row in connection.execute(of_ref).all()}
+            adjusted = connection.execute(by_hand).mappings().all()
+        executed = [Trade.of(row, owners.get(row.ref, "")) for row in counted]
+        return shared_out(
+            sorted([*executed, *(Trade.by_hand(dict(row)) for row in adjusted)], key=lambda trade: trade.recorded_at)
+        )
 
     def _owned_moves(self, account: str) -> list[tuple[datetime, str, str, Decimal]]:
         """Moment, instrument, strategy and signed quantity of every change of a position, as they were recorded."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import FrozenModel, Instant, Name
@@ -35,6 +36,9 @@ SIZES = {
 LISTED = (DOCUMENT, CONFIGURATION, CERTIFICATE)
 """Those that the manifest lists."""
 _DEEPEST = 12
+_LARGEST = 2**63
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+"""Signs that steer a terminal, a reading direction or nothing at all."""
 Model = TypeVar("Model", bound=FrozenModel)
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -84,6 +88,14 @@ class DataFingerprint(FrozenModel):
     first: Instant | None
     last: Instant | None
     sha256: Sha256
+
+    @model_validator(mode="after")
+    def _spans(self) -> Self:
+        if (self.first is None) != (self.last is None) or (self.first is None) != (self.bars == 0):
+            raise ValueError("bars have a first and a last one, and no bars have neither")
+        if self.first is not None and self.last is not None and self.first > self.last:
+            raise ValueError("the first bar starts after the last one")
+        return self
 
 
 class ExpectedFills(FrozenModel):
@@ -175,6 +187,7 @@ def read_manifest(content: bytes) -> Manifest:
     told = plain.get("format") if isinstance(plain, dict) else None
     if isinstance(told, int) and told > FORMAT:
         raise refusal(PackageFault.FUTURE_FORMAT, f"format {told}, this program reads {FORMAT}", f"{MANIFEST}, format")
+    _refuse_controls(plain)
     manifest = validated(Manifest, content, MANIFEST)
     _canonical(content, manifest.text(), MANIFEST)
     if len(set(manifest.listed())) != len(manifest.files):
@@ -226,7 +239,7 @@ def plain_json(content: bytes, where: str) -> Any:
     try:
         text = content.decode("utf-8")
         found = json.loads(text, object_pairs_hook=_once, parse_constant=_finite)
-        _refuse_depth(found, where)
+        _refuse_shape(found, where)
         canonical = canonical_json(found).encode()
     except PackageRefused as error:
         raise PackageRefused(error.what, where=where, remedy=error.remedy, code=error.code) from None
@@ -253,12 +266,29 @@ def _finite(name: str) -> float:
     raise ValueError(f"{name} is no number")
 
 
-def _refuse_depth(value: object, where: str, depth: int = 0) -> None:
+def _refuse_shape(value: object, where: str, depth: int = 0) -> None:
+    """Refuse what is nested too deep, and whole numbers that no figure has and some readers cannot hold."""
     if depth > _DEEPEST:
         raise refusal(PackageFault.BAD_JSON, f"it is nested deeper than {_DEEPEST} levels", where)
+    if isinstance(value, int) and abs(value) >= _LARGEST:
+        raise refusal(PackageFault.BAD_JSON, f"a whole number of {value.bit_length()} bits, at most 63", where)
     below: Iterable[object] = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for each in below:
-        _refuse_depth(each, where, depth + 1)
+        _refuse_shape(each, where, depth + 1)
+
+
+def _refuse_controls(value: object, key: str = "") -> None:
+    """Refuse texts that would steer the terminal or the page on which the manifest is shown."""
+    if isinstance(value, str) and _CONTROL.search(value):
+        what = f"{value[:60]!a} holds a sign that steers what is shown and is not seen"
+        raise refusal(PackageFault.BAD_VALUE, what, f"{MANIFEST}, {key}" if key else MANIFEST)
+    if isinstance(value, dict):
+        for name, each in value.items():
+            _refuse_controls(name, key)
+            _refuse_controls(each, f"{key}.{name}".strip("."))
+    if isinstance(value, list):
+        for each in value:
+            _refuse_controls(each, key)
 
 
 def finite(value: JsonValue) -> JsonValue:

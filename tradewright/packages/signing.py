@@ -25,6 +25,12 @@ _CONTEXT = b"tradewright strategy package 1\n"
 """Stands before the manifest in what is signed, so that no signature of another purpose fits a package."""
 
 
+_P = 2**255 - 19
+_EIGHTH = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_ORDER = frozenset({0, 1, _P - 1, _EIGHTH, _P - _EIGHTH})
+"""The y of the points whose order divides 8 (RFC 8032, 5.1.7): under such a key one signature fits every text."""
+
+
 class Signature(FrozenModel):
     """A signature of a manifest, and the key that made it."""
 
@@ -104,6 +110,10 @@ def read_public_key(text: str, where: str) -> Ed25519PublicKey:
     if found is None or base64.b64encode(raw).decode() != found[1]:
         what = f"{text[:60]!r} is no public key: ed25519: and 44 characters of base64"
         raise refusal(PackageFault.BAD_KEY, what, where, "take the line that tradewright package key printed")
+    y = int.from_bytes(raw, "little") % 2**255
+    if y >= _P or y in _SMALL_ORDER:
+        what = f"{text} is no key that somebody holds: under it one signature fits every package"
+        raise refusal(PackageFault.BAD_KEY, what, where, "ask for a key that tradewright package key made")
     return Ed25519PublicKey.from_public_bytes(raw)
 
 
