@@ -11,6 +11,7 @@ from types import FrameType
 
 import marimo
 import uvicorn
+from marimo._runtime.virtual_file.storage import InMemoryStorage, VirtualFileStorageManager
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -18,7 +19,8 @@ from starlette.routing import Mount, Route
 
 from app.bounds import AsgiApp, server_config
 from app.guard import SessionOwners, guarded
-from app.tokens import Token
+from app.roads import AppRoads
+from app.tokens import Token, new_token
 from conf.environment import own_or_shipped
 
 APPS = {
@@ -60,7 +62,9 @@ def build(port: int, token: str, others: Sequence[Token] = ()) -> AsgiApp:
     Raises:
         ServeError: for a token that is too short or not ASCII.
     """
-    builder = marimo.create_asgi_app(token=token, include_code=False, quiet=True, html_head=_HEAD)
+    VirtualFileStorageManager().storage = InMemoryStorage()
+    inner = new_token()
+    builder = marimo.create_asgi_app(token=inner, include_code=False, quiet=True, html_head=_HEAD)
     for name in APPS:
         builder = builder.with_app(path=f"/{name}", root=str(own_or_shipped(f"notebooks/{name}.py")))
     routes = [
@@ -68,7 +72,7 @@ def build(port: int, token: str, others: Sequence[Token] = ()) -> AsgiApp:
         Route("/health/live", _live),
         Mount("/", app=builder.build()),
     ]
-    return guarded(SessionOwners(Starlette(routes=routes)), port, token, others)
+    return guarded(SessionOwners(AppRoads(Starlette(routes=routes))), port, token, others, inner)
 
 
 async def _index(request: Request) -> Response:  # noqa: ARG001 - the framework calls it with the request
