@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from tradewright.formats.column_mapping import ACTION_COLUMNS, ColumnMapping, has_sides, kind_among, positions
 from tradewright.formats.corporate_actions import NO_ACTIONS, ActionColumns
+from tradewright.formats.mixed_rows import refuse_contradictions, refuse_several
 from tradewright.formats.plain_files import shown
 from tradewright.formats.quotes import ONE_SIDED, PRICES, joined, quote_bars, sides, two_sided
 from tradewright.formats.times import SessionDates, SessionOpens, bar_starts
@@ -99,6 +100,7 @@ def read_table(
     """
     names = headers(table, source)
     where = positions(mapping, names, source)
+    refuse_several(table, names, set(where.values()), source)
     numeric = {name: index for name, index in where.items() if name not in ("ts", *ACTION_COLUMNS)}
     columns = {name: _numbers(table.column(index), name, source) for name, index in numeric.items()}
     kind = kind_among(mapping, where)
@@ -214,7 +216,7 @@ def headers(table: pa.Table, source: str) -> list[str]:
     try:
         names: list[str] = table.column_names
     except UnicodeDecodeError as error:
-        raise DataError("the headers are not UTF-8 text", where=source, remedy="fetch the file again") from error
+        raise DataError("the headers are not UTF-8 text", where=source, remedy="save it as CSV in UTF-8") from error
     return names
 
 
@@ -241,7 +243,7 @@ def settle(
         tick: the instrument's smallest price step; 0 takes no difference for rounding.
 
     Raises:
-        DataError: on ``refuse``, naming rule, row, column and value.
+        DataError: on ``refuse``, naming rule, row, column and value; also for many rows that contradict the next one.
     """
     if intact(bars, timeframe, negative_prices=negative_prices):
         return bars, {}
@@ -254,6 +256,8 @@ def settle(
     dated = timeframe.of_sessions and on_violation == "refuse"
     newest = rows.newest(as_written=dated)
     if not newest.all():
+        if on_violation == "refuse":
+            refuse_contradictions(rows.bars, newest, rows.numbers, source)
         dropped[REPLACED] = int(np.sum(~newest))
         rows = rows.only(newest)
     found = violations(rows.bars, timeframe, negative_prices=negative_prices)

@@ -135,7 +135,10 @@ def positions(mapping: ColumnMapping, headers: Sequence[str], where: str) -> dic
             matches = [index for index, header in enumerate(headers) if _plain(header) in names]
             if len(matches) > 1:
                 both = " and ".join(repr(headers[index]) for index in matches)
-                raise DataError(f"{both} could both be {ours}", where=where, remedy=f"name one: columns.{ours}")
+                joined = "; a date and a time of day belong into one column" if ours == "ts" else ""
+                first = matches[0] if headers.count(headers[matches[0]]) > 1 else headers[matches[0]] or matches[0]
+                remedy = f"name one: --columns {ours}={first}{joined}"
+                raise DataError(f"{both} could both be {ours}", where=where, remedy=remedy)
             if matches:
                 found[ours] = matches[0]
     unused = _of_other_kind(mapping, found, headers, where)
