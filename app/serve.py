@@ -42,9 +42,12 @@ body:has(h1#monitor) :is(.marimo-output-stale, .marimo-output-loading) {
   body:has(h1#monitor, h1#quality-of-bars) :is(div[style*="flex-direction: row"], div[style*="flex-flow: row"]) > div {
     flex: 1 1 100% !important; min-width: 0}
   body:has(h1#monitor, h1#quality-of-bars) div[style*="min-height: 318px"] {min-height: 0 !important}
+  body:has(h1#strategy-lab) .output-area {padding-inline: .5rem !important}
+  body:has(h1#strategy-lab) marimo-tabs {--spacing: .2rem}
 }</style>"""
 """Style of the served apps: marimo's tools for authors are hidden; the monitor's safety state is never dimmed while it
-refreshes; on a phone monitor and quality page stand in one column; documents are written in a font of one width."""
+refreshes; on a phone monitor and quality page stand in one column, and the lab's tabs fit in one row; documents are
+written in a font of one width."""
 _INDEX = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Tradewright</title><style>body{{font:16px/1.6 system-ui;margin:10vh auto;max-width:36rem;padding:0 1rem}}
 a{{display:block;padding:.8rem 1rem;margin:.6rem 0;border:1px solid #8884;border-radius:.5rem;text-decoration:none}}

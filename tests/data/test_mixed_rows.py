@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -113,6 +114,42 @@ def test_a_table_in_utf_16_with_its_mark_is_read_and_one_in_another_encoding_is_
     (tmp_path / "bars.csv").write_bytes(TABLE.encode("utf-16"))
     assert len(read_csv(tmp_path / "bars.csv", D1).frame) == 10
     assert "UTF-8" in refusal(tmp_path / "latin.csv", TABLE.replace("Open", "Eröffnung").encode("latin-1"))
+
+
+def test_the_index_that_pandas_writes_is_the_time_where_nothing_else_is(tmp_path: Path) -> None:
+    rows = ROWS.splitlines()
+    (tmp_path / "counted.csv").write_text("," + HEAD + "".join(f"{number},{row}\n" for number, row in enumerate(rows)))
+    (tmp_path / "dated.csv").write_text(HEAD.replace("Date", "") + ROWS)
+    days = pa.array(range(20, 25), pa.date32())
+    prices = {name: [10.0] * 5 for name in ("open", "high", "low", "close")}
+    pq.write_table(pa.table({**prices, "__index_level_0__": days}), tmp_path / "dated.parquet")
+    pq.write_table(
+        pa.table({**prices, "date": days, "__index_level_0__": [7, 8, 9, 10, 11]}), tmp_path / "counted.parquet"
+    )
+    for name in ("counted", "dated"):
+        assert str(read_csv(tmp_path / f"{name}.csv", D1).frame["ts"].iloc[0])[:10] == "2024-01-02"
+        assert str(read_parquet(tmp_path / f"{name}.parquet", D1).frame["ts"].iloc[0])[:10] == "1970-01-21"
+
+
+def test_decimals_are_the_numbers_that_their_digits_write(tmp_path: Path) -> None:
+    """Arrow's own way of 10.12 is 10.120000000000001: each bar would be a correction of the same bar of a CSV file."""
+    digits = ["10.12", "0.07", "123456.789", "99.99", "4.35"]
+    exact = pa.array([Decimal(text) for text in digits], pa.decimal128(20, 6))
+    table = pa.table(
+        {"date": pa.array(range(20, 25), pa.date32())} | dict.fromkeys(("open", "high", "low", "close"), exact)
+    )
+    pq.write_table(table.append_column("volume", pa.array([2**64 - 1] * 5, pa.uint64())), tmp_path / "b.parquet")
+    frame = read_parquet(tmp_path / "b.parquet", D1).frame
+    assert frame["close"].tolist() == [float(text) for text in digits]
+    assert set(frame["volume"]) == {float(2**64 - 1)}
+
+
+def test_a_zone_that_nobody_knows_is_told(tmp_path: Path) -> None:
+    times = pa.array(range(5), pa.timestamp("us", "Mars/Phobos"))
+    table = pa.table({"date": times} | dict.fromkeys(("open", "high", "low", "close"), pa.array([10.0] * 5)))
+    pq.write_table(table, tmp_path / "b.parquet")
+    with pytest.raises(DataError, match="the zone of its times, 'Mars/Phobos', is not known"):
+        read_parquet(tmp_path / "b.parquet", M1)
 
 
 def test_two_columns_of_one_name_are_told_by_position(tmp_path: Path) -> None:

@@ -328,7 +328,11 @@ def _times(column: pa.ChunkedArray, source: str) -> pd.Series:
         raise DataError("the times are not UTF-8 text", where=source, remedy="fetch the file again")
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("s"))
-    times: pd.Series = column.to_pandas()
+    try:
+        times: pd.Series = column.to_pandas()
+    except KeyError as error:  # of either library of time zones
+        what = f"the zone of its times, {shown(column.type.tz)}, is not known"
+        raise DataError(what, where=source, remedy="write the times in UTC") from error
     return times
 
 
@@ -338,7 +342,9 @@ def _numbers(column: pa.ChunkedArray, name: str, source: str) -> Floats:
     if pa.types.is_boolean(column.type):
         raise DataError(f"column {name} holds truth values, no numbers", where=source, remedy="name another column")
     try:
-        numbers = pc.cast(column, pa.float64())
+        if pa.types.is_decimal(column.type):
+            column = pc.cast(column, pa.string())  # by their digits: Arrow's own way is a rounding beside the nearest
+        numbers = pc.cast(column, pa.float64(), safe=not pa.types.is_integer(column.type))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         cell = _NOT_A_NUMBER.search(str(error))
         told = f"column {name}: {shown(cell[1])} is not a number" if cell else f"column {name} holds no numbers"
