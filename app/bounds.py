@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import h11
 import uvicorn
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -22,6 +24,8 @@ MAX_BODY = 1_048_576
 MAX_HEAD = 32_768
 """Bytes of the largest head of a request."""
 MAX_CONNECTIONS = 256
+_COOKIES = b"tradewright_"
+"""How the names of this program's cookies begin."""
 HEAD_SECONDS = 10.0
 """Time for the head of a request, from the connection or the last answer on."""
 BODY_SECONDS = 30.0
@@ -97,6 +101,14 @@ class BoundProtocol(H11Protocol):
         if self._waits():
             self._start()
 
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """Hand over to the websocket, without the cookies of the other programs of this machine.
+
+        A browser keeps one box of cookies for all ports; together they exceed what a websocket's head may hold.
+        """
+        self.headers = [(name, _own(value) if name == b"cookie" else value) for name, value in self.headers]
+        super().handle_websocket_upgrade(event)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the time."""
         self._stop()
@@ -116,12 +128,23 @@ class BoundProtocol(H11Protocol):
             self._deadline = None
 
 
+class BoundSocket(WebSocketsSansIOProtocol):
+    """uvicorn's websocket; a request that cannot become one is refused (400), where uvicorn would wait for ever."""
+
+    def data_received(self, data: bytes) -> None:
+        """Read; end what is no handshake."""
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self.transport.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            self.transport.close()
+
+
 def server_config(app: AsgiApp) -> uvicorn.Config:
     """uvicorn's configuration of a local server: bounded, quiet, without its name and version in answers."""
     return uvicorn.Config(
         app,
         http=BoundProtocol,
-        ws="websockets-sansio",
+        ws=BoundSocket,
         ws_max_size=MAX_BODY,
         h11_max_incomplete_event_size=MAX_HEAD,
         timeout_keep_alive=5,
@@ -140,6 +163,10 @@ def replaying(body: bytes, receive: Receive) -> Receive:
         return waiting.pop() if waiting else await receive()
 
     return again
+
+
+def _own(cookies: bytes) -> bytes:
+    return b"; ".join(part.strip() for part in cookies.split(b";") if part.strip().startswith(_COOKIES))
 
 
 def _has_body(scope: Scope) -> bool:

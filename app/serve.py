@@ -11,6 +11,7 @@ from types import FrameType
 
 import marimo
 import uvicorn
+from marimo._runtime.virtual_file.storage import InMemoryStorage, VirtualFileStorageManager
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -18,7 +19,8 @@ from starlette.routing import Mount, Route
 
 from app.bounds import AsgiApp, server_config
 from app.guard import SessionOwners, guarded
-from app.tokens import Token
+from app.roads import AppRoads
+from app.tokens import Token, new_token
 from conf.environment import own_or_shipped
 
 APPS = {
@@ -40,9 +42,12 @@ body:has(h1#monitor) :is(.marimo-output-stale, .marimo-output-loading) {
   body:has(h1#monitor, h1#quality-of-bars) :is(div[style*="flex-direction: row"], div[style*="flex-flow: row"]) > div {
     flex: 1 1 100% !important; min-width: 0}
   body:has(h1#monitor, h1#quality-of-bars) div[style*="min-height: 318px"] {min-height: 0 !important}
+  body:has(h1#strategy-lab) .output-area {padding-inline: .5rem !important}
+  body:has(h1#strategy-lab) marimo-tabs {--spacing: .2rem}
 }</style>"""
 """Style of the served apps: marimo's tools for authors are hidden; the monitor's safety state is never dimmed while it
-refreshes; on a phone monitor and quality page stand in one column; documents are written in a font of one width."""
+refreshes; on a phone monitor and quality page stand in one column, and the lab's tabs fit in one row; documents are
+written in a font of one width."""
 _INDEX = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Tradewright</title><style>body{{font:16px/1.6 system-ui;margin:10vh auto;max-width:36rem;padding:0 1rem}}
 a{{display:block;padding:.8rem 1rem;margin:.6rem 0;border:1px solid #8884;border-radius:.5rem;text-decoration:none}}
@@ -60,7 +65,9 @@ def build(port: int, token: str, others: Sequence[Token] = ()) -> AsgiApp:
     Raises:
         ServeError: for a token that is too short or not ASCII.
     """
-    builder = marimo.create_asgi_app(token=token, include_code=False, quiet=True, html_head=_HEAD)
+    VirtualFileStorageManager().storage = InMemoryStorage()
+    inner = new_token()
+    builder = marimo.create_asgi_app(token=inner, include_code=False, quiet=True, html_head=_HEAD)
     for name in APPS:
         builder = builder.with_app(path=f"/{name}", root=str(own_or_shipped(f"notebooks/{name}.py")))
     routes = [
@@ -68,7 +75,7 @@ def build(port: int, token: str, others: Sequence[Token] = ()) -> AsgiApp:
         Route("/health/live", _live),
         Mount("/", app=builder.build()),
     ]
-    return guarded(SessionOwners(Starlette(routes=routes)), port, token, others)
+    return guarded(SessionOwners(AppRoads(Starlette(routes=routes))), port, token, others, inner)
 
 
 async def _index(request: Request) -> Response:  # noqa: ARG001 - the framework calls it with the request

@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 
 from app.asgi import query_of, refuse
-from app.bounds import AsgiApp, Receive, Scope, Send
+from app.bounds import AsgiApp, Message, Receive, Scope, Send
 from app.tokens import VISITOR, Token, Visitor
 from app.tokens import Scope as Right
 
@@ -69,14 +69,23 @@ class TokenGate:
     """ASGI middleware: admits a bearer token, or the cookie that a first visit with the token in its address sets.
 
     That visit is redirected to the same address without the token, which therefore stays out of the address bar.
-    The application behind it gets the first token as a bearer, whatever came in, and the visitor in ``scope["meta"]``.
-    A page of another site can neither sign in nor spend tries: its tokens are not looked at.
+    The application behind it gets the visitor in ``scope["meta"]``, and neither tokens nor cookies; nor does it set
+    any. A page of another site can neither sign in nor spend tries: its tokens are not looked at.
+
+    Args:
+        inner: the bearer that the application asks for, of which no visitor learns; empty for none.
     """
 
     def __init__(
-        self, app: AsgiApp, tokens: str | Sequence[Token], port: int, clock: Callable[[], float] = time.time
+        self,
+        app: AsgiApp,
+        tokens: str | Sequence[Token],
+        port: int,
+        inner: str = "",
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._app, self._clock = app, clock
+        self._bearers = [(b"authorization", f"Bearer {inner}".encode())] if inner else []
         self._tokens = (Token(tokens),) if isinstance(tokens, str) else tuple(tokens)
         self._cookie = f"tradewright_{port}"
         self._keys = [hmac.digest(secrets.token_bytes(32), row.text.encode(), hashlib.sha256) for row in self._tokens]
@@ -96,7 +105,7 @@ class TokenGate:
         elif found is None:
             await refuse(scope, receive, send, 401, REFUSAL)
         elif given is None or scope["type"] == "websocket" or self._bearer(scope):
-            await self._app(self._admitted(scope, found), receive, send)
+            await self._app(self._admitted(scope, found), receive, _without_cookies(send))
         elif scope["method"] in ("GET", "HEAD"):
             await self._sign_in(scope, receive, send, found)
         else:
@@ -147,9 +156,8 @@ class TokenGate:
     def _admitted(self, scope: Scope, number: int) -> Scope:
         visitor = self._tokens[number].visitor
         others = [row for row in scope["headers"] if row[0].lower() not in (b"authorization", b"cookie")]
-        bearer = (b"authorization", f"Bearer {self._tokens[0].text}".encode())
         meta = {VISITOR: {"name": visitor.name, "scope": visitor.scope.value}}
-        return {**scope, "headers": [*others, *_cookies(scope, self._cookie), bearer], "meta": meta}
+        return {**scope, "headers": [*others, *self._bearers], "meta": meta}
 
 
 def visitor_of(scope: Scope) -> Visitor | None:
@@ -164,10 +172,16 @@ def may(scope: Scope, right: Right) -> bool:
     return visitor is not None and visitor.scope.includes(right)
 
 
-def _cookies(scope: Scope, ours: str) -> list[tuple[bytes, bytes]]:
-    """The cookies of a request without ours, which no application needs."""
-    kept = [f"{name}={value}" for name, value in HTTPConnection(scope).cookies.items() if name != ours]
-    return [(b"cookie", "; ".join(kept).encode("latin-1", "replace"))] if kept else []
+def _without_cookies(send: Send) -> Send:
+    """The sending end of an application that sets no cookies."""
+
+    async def forward(message: Message) -> None:
+        if "headers" in message:
+            kept = [row for row in message["headers"] if bytes(row[0]).lower() != b"set-cookie"]
+            message = {**message, "headers": kept}
+        await send(message)
+
+    return forward
 
 
 def _equal(given: str, expected: str) -> bool:

@@ -28,6 +28,8 @@ CONFIG_QUESTION = b"LaunchpadRootQuery"
 """The name of the question for the config of assets."""
 MOST_TOKENS = 20_000
 """Words of the longest query that is looked at."""
+UNSERVED = frozenset({"/notebook", "/dagit/notebook"})
+"""Dagster's roads that are left out: they show any ``.ipynb`` of the machine, with the scripts that stand in it."""
 POLL_MS = 2000
 """Milliseconds between two questions of an open page."""
 
@@ -71,6 +73,10 @@ def graph_application(instance: dg.DagsterInstance, workspace: Path | None) -> I
     target = WorkspaceFileTarget([str(workspace)]) if workspace else EmptyWorkspaceTarget()
     with WorkspaceProcessContext(instance, target, code_server_log_level="ERROR") as context:
         pages = create_app_from_workspace_process_context(context, live_data_poll_rate=POLL_MS)
+        pages.router.routes[:] = [row for row in pages.router.routes if getattr(row, "path", "") not in UNSERVED]
+        for row in pages.router.routes:
+            if getattr(row, "path", "") == "/graphql" and hasattr(row, "methods"):
+                row.methods = {"POST"}  # a GET could carry a mutation
         yield SelectionsOfOneLocation(pages, partial(executable_assets, context))
 
 

@@ -152,6 +152,31 @@ def test_slow_connections_do_not_keep_the_owner_out(port: int) -> None:
         assert ask(port) == (200, "0")
 
 
+UPGRADE = (
+    "GET / HTTP/1.1\nHost: 127.0.0.1\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n"
+)
+NO_HANDSHAKE = {
+    "a body": "Content-Length: 5\n\nhello",
+    "chunks": "Transfer-Encoding: chunked\n\n0\n\n",
+    "a long line": f"X: {'a' * 9000}\n\n",
+    "many lines": "".join(f"X{number}: a\n" for number in range(200)) + "\n",
+}
+
+
+@pytest.mark.parametrize("kind", NO_HANDSHAKE)
+def test_what_cannot_become_a_websocket_is_ended_at_once(port: int, kind: str) -> None:
+    with closing(raw(port, UPGRADE + NO_HANDSHAKE[kind])) as link:
+        link.settimeout(20)
+        assert b" 400 " in link.recv(4096).splitlines()[0]
+
+
+def test_cookies_of_other_programs_do_not_keep_a_page_from_its_websocket(port: int) -> None:
+    with closing(raw(port, f"{UPGRADE}Cookie: jupyter={'a' * 9000}; tradewright_1=x\n\n")) as link:
+        link.settimeout(20)
+        assert b" 403 " in link.recv(4096).splitlines()[0], "it is asked for its token, as everybody is"
+
+
 def test_a_large_head_is_refused(port: int) -> None:
     with raw(port, f"GET / HTTP/1.1\nHost: 127.0.0.1:{port}\nX: ") as link:
         with suppress(ConnectionResetError, BrokenPipeError):

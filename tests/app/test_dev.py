@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import uvicorn
@@ -251,6 +252,26 @@ SNEAKY = json.dumps(
 )
 def test_what_is_no_query_for_certain_is_taken_for_a_change(text: str, is_query: bool) -> None:
     assert reads(json.dumps({"query": text}).encode()) is is_query
+
+
+def test_no_other_spelling_of_the_address_carries_a_mutation(graph: int) -> None:
+    """A GET would also be sent by a picture in a page of another port, with the cookie."""
+    asked = quote(json.loads(MUTATION)["query"])
+    spellings = ("/graphql", "/graphql/", "/graphql%0A", "/graphql%0D", "/%67raphql", "//graphql", "/./graphql")
+    for token, path in itertools.product((SECRET, LOOKER), spellings):
+        status, text = ask(graph, "GET", f"{path}?query={asked}", None, {"Authorization": f"Bearer {token}"})
+        assert (status in (400, 405), "shutdownRepositoryLocation" in text) == (True, False), (path, status, text)
+
+
+def test_dagsters_own_server_takes_posts_alone_and_shows_no_notebooks(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(tmp_path))
+        with open_instance() as instance, graph_application(instance, None) as inner:
+            routes = inner._app.router.routes  # type: ignore[attr-defined]
+    methods = {row.path: getattr(row, "methods", None) for row in routes if row.path.startswith("/graphql")}
+    assert {"POST"} in methods.values() or methods["/graphql"] is None
+    assert all(row.methods == {"POST"} for row in routes if row.path == "/graphql" and hasattr(row, "methods"))
+    assert not any("notebook" in row.path for row in routes)
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"1", b"[]", b"{}", b'{"query": 1}', b"\xff", b"[" * 100_000])

@@ -142,7 +142,7 @@ def test_a_header_alone_gives_no_bars(tmp_path: Path) -> None:
     [
         ("", "not a readable table: the file is empty"),
         ("\x00\x01\x02", "not a readable table|no column for"),
-        ("<html>\n<body>Not found</body>\n</html>", "no column for ts, open"),
+        ("<html>\n<body>Not found</body>\n</html>", "a web page"),
         (f"{HEAD}2024-03-08,1,2,1,2\n", "line 2 .*has 5 values, where the first line has 6"),
         (f"{HEAD}2024-03-08,1,2,1,abc,3\n", "column close: .*'?abc'?"),
         (f"{HEAD}soon,1,2,1,2,3\n", "row 1: 'soon' is no time"),

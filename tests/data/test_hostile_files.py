@@ -100,7 +100,7 @@ def test_a_file_above_the_largest_size_is_refused_unread(tmp_path: Path) -> None
         (HEAD + "z" * 5000 + ",1,2,1,2,3\n", r"'z{60}'\.\.\. \(5,000 characters\) is no time"),
         ("," * 200_000 + "\n" + "," * 200_000 + "\n", "200,001 columns"),
         ("\x00" * 5000, "not a readable|no column"),
-        (HEAD + "\x00,1,2,1,2,3\n", "is no time"),
+        (HEAD + "\x00,1,2,1,2,3\n", "NUL characters"),
     ],
     ids=["line", "number", "time", "columns", "nul", "nul cell"],
 )

@@ -349,6 +349,10 @@ def test_the_lab_fits_its_window(page: Page, server: Served, width: int, columns
         assert columns_of_tiles(page, width, tiles=12) == columns, "six figures, and six behind the verdict"
         edges = page.run("all('h1, h2, li').map(e => e.getBoundingClientRect().right)")
         assert max(edges) <= width
+        page.await_text("One account")
+        strips = page.run("all('[role=tablist]').map(e => [e.scrollWidth, e.clientWidth])")
+        assert strips
+        assert [wide for wide, room in strips if wide > room] == [], "the fourth question is not cut off"
     finally:
         page.size(1500, 1200)
 

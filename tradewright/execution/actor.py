@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from difflib import get_close_matches
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from tradewright.execution import operator_actions
 from tradewright.execution.account_reader import AccountReader
@@ -46,6 +47,8 @@ LOG = logging.getLogger(__name__)
 _PLAIN: TypeAdapter[object] = TypeAdapter(object)
 _NAMES = TypeAdapter(list[str])
 _ROWS = TypeAdapter(list[dict[str, object]])
+_MOST = 300
+"""Characters of what is wrong with a command."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,40 @@ class ReconciliationResult:
     differences: tuple[str, ...]
     equity: Decimal
     positions: dict[str, Decimal]
+
+
+@contextlib.contextmanager
+def _reading(command: Command) -> Iterator[None]:
+    """Turns what cannot be read into a refusal: left running, the command would stand in front of all others for ever.
+
+    Raises:
+        LedgerError: with the code ``COMMAND_UNREADABLE``.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, ArithmeticError) as error:
+        rows = error.errors() if isinstance(error, ValidationError) else []
+        told = [f"{'.'.join(map(str, row['loc']))}: {row['msg']}".removeprefix(": ") for row in rows] or [str(error)]
+        raise _unreadable(command, "; ".join(told)) from error
+
+
+def _text(command: Command, name: str) -> str:
+    if name not in command.payload:
+        raise _unreadable(command, f"{name} is missing")
+    return str(command.payload[name])
+
+
+def _end(command: Command) -> AttemptState:
+    ends = {state.value: state for state in AttemptState if state.terminal}
+    if (text := _text(command, "state")) not in ends:
+        raise _unreadable(command, f"{text[:40]!r} ends no order; one of {', '.join(ends)} does")
+    return ends[text]
+
+
+def _unreadable(command: Command, why: str) -> LedgerError:
+    what = f"this {command.kind} cannot be read: {' '.join(why.split())[:_MOST]}"
+    remedy = "nothing was done; ask again with the right values"
+    return LedgerError(what, where=f"command {command.command_id}", remedy=remedy, code="COMMAND_UNREADABLE")
 
 
 class AccountActor:
@@ -166,7 +203,9 @@ class AccountActor:
 
     async def _send(self, command: Command) -> Sequence[SendResult]:
         chosen = command.payload.get("decision_ids")
-        results = await self._sender.drain(None if chosen is None else _NAMES.validate_python(chosen))
+        with _reading(command):
+            names = None if chosen is None else _NAMES.validate_python(chosen)
+        results = await self._sender.drain(names)
         for result in results:
             level = logging.INFO if result.status in (SendStatus.SENT, SendStatus.TAKEN) else logging.ERROR
             why = "; ".join(f"{reason.code}: {reason.text}" for reason in result.reasons)
@@ -174,7 +213,7 @@ class AccountActor:
         return results
 
     async def _cancel(self, command: Command) -> Cancelled:
-        return await self._sender.cancel(str(command.payload["ref"]), command.actor, command.reason)
+        return await self._sender.cancel(_text(command, "ref"), command.actor, command.reason)
 
     async def _cancel_all(self, command: Command) -> Cancelled:
         """Every open order, or those that the kill switches cover when the payload says so."""
@@ -202,12 +241,12 @@ class AccountActor:
         return ReconciliationResult(mark.at, last.differences if last else (), money.equity, held)
 
     async def _acknowledge(self, command: Command) -> int:
-        instrument = str(command.payload["instrument"])
+        instrument = _text(command, "instrument")
         return operator_actions.acknowledge(self._ledger, self._account, instrument, command.actor, command.reason)
 
     async def _adopt_position(self, command: Command) -> Decimal:
         """Take over the venue's own position, as a fresh recovery finds it, never a number that a person types."""
-        instrument = str(command.payload["instrument"])
+        instrument = _text(command, "instrument")
         snapshot = (await self._sender.recover()).snapshot
         self._demand_known(instrument, snapshot)
         held = [row for row in snapshot.positions if row.instrument == instrument and row.account == self._account]
@@ -233,18 +272,19 @@ class AccountActor:
 
     async def _confirm_not_sent(self, command: Command) -> None:
         """Gather the evidence first: two snapshots that do not list the order; then the person's word counts (R5)."""
-        ref = str(command.payload["ref"])
+        ref = _text(command, "ref")
         await self._sender.recover()
         operator_actions.confirm_not_sent(self._ledger, ref, command.actor, command.reason)
 
     async def _settle(self, command: Command) -> AttemptState:
         """End an order by the venue's statement (R6)."""
-        ref, state = str(command.payload["ref"]), AttemptState(str(command.payload["state"]))
+        ref, state = _text(command, "ref"), _end(command)
         attempt = self._ledger.attempts.get(ref)
         known = {"ref": ref, "perm_id": 0, "instrument": attempt.instrument, "side": attempt.side}
         known |= {"account": attempt.account, "time": attempt.sending_at or attempt.claimed_at}
-        rows = _ROWS.validate_python(command.payload.get("fills", []))
-        fills = [Fill.model_validate(known | row) for row in rows]
+        with _reading(command):
+            rows = _ROWS.validate_python(command.payload.get("fills", []))
+            fills = [Fill.model_validate(known | row) for row in rows]
         person = (command.actor, command.reason)
         return operator_actions.settle_by_statement(self._ledger, ref, fills, state, *person).state
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from tradewright.formats.column_mapping import ACTION_COLUMNS, ColumnMapping, has_sides, kind_among, positions
 from tradewright.formats.corporate_actions import NO_ACTIONS, ActionColumns
+from tradewright.formats.mixed_rows import refuse_contradictions, refuse_several
 from tradewright.formats.plain_files import shown
 from tradewright.formats.quotes import ONE_SIDED, PRICES, joined, quote_bars, sides, two_sided
 from tradewright.formats.times import SessionDates, SessionOpens, bar_starts
@@ -99,6 +100,7 @@ def read_table(
     """
     names = headers(table, source)
     where = positions(mapping, names, source)
+    refuse_several(table, names, set(where.values()), source)
     numeric = {name: index for name, index in where.items() if name not in ("ts", *ACTION_COLUMNS)}
     columns = {name: _numbers(table.column(index), name, source) for name, index in numeric.items()}
     kind = kind_among(mapping, where)
@@ -214,7 +216,7 @@ def headers(table: pa.Table, source: str) -> list[str]:
     try:
         names: list[str] = table.column_names
     except UnicodeDecodeError as error:
-        raise DataError("the headers are not UTF-8 text", where=source, remedy="fetch the file again") from error
+        raise DataError("the headers are not UTF-8 text", where=source, remedy="save it as CSV in UTF-8") from error
     return names
 
 
@@ -241,7 +243,7 @@ def settle(
         tick: the instrument's smallest price step; 0 takes no difference for rounding.
 
     Raises:
-        DataError: on ``refuse``, naming rule, row, column and value.
+        DataError: on ``refuse``, naming rule, row, column and value; also for many rows that contradict the next one.
     """
     if intact(bars, timeframe, negative_prices=negative_prices):
         return bars, {}
@@ -254,6 +256,8 @@ def settle(
     dated = timeframe.of_sessions and on_violation == "refuse"
     newest = rows.newest(as_written=dated)
     if not newest.all():
+        if on_violation == "refuse":
+            refuse_contradictions(rows.bars, newest, rows.numbers, source)
         dropped[REPLACED] = int(np.sum(~newest))
         rows = rows.only(newest)
     found = violations(rows.bars, timeframe, negative_prices=negative_prices)
@@ -324,7 +328,11 @@ def _times(column: pa.ChunkedArray, source: str) -> pd.Series:
         raise DataError("the times are not UTF-8 text", where=source, remedy="fetch the file again")
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("s"))
-    times: pd.Series = column.to_pandas()
+    try:
+        times: pd.Series = column.to_pandas()
+    except KeyError as error:  # of either library of time zones
+        what = f"the zone of its times, {shown(column.type.tz)}, is not known"
+        raise DataError(what, where=source, remedy="write the times in UTC") from error
     return times
 
 
@@ -334,7 +342,9 @@ def _numbers(column: pa.ChunkedArray, name: str, source: str) -> Floats:
     if pa.types.is_boolean(column.type):
         raise DataError(f"column {name} holds truth values, no numbers", where=source, remedy="name another column")
     try:
-        numbers = pc.cast(column, pa.float64())
+        if pa.types.is_decimal(column.type):
+            column = pc.cast(column, pa.string())  # by their digits: Arrow's own way is a rounding beside the nearest
+        numbers = pc.cast(column, pa.float64(), safe=not pa.types.is_integer(column.type))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         cell = _NOT_A_NUMBER.search(str(error))
         told = f"column {name}: {shown(cell[1])} is not a number" if cell else f"column {name} holds no numbers"

@@ -27,7 +27,7 @@ Column = Literal[
 Place = Annotated[str | int, BeforeValidator(_header_or_position)]
 
 _HEADERS: dict[str, frozenset[str]] = {
-    "ts": frozenset({"", "ts", "date", "datetime", "time", "timestamp", "timestamp_utc", "open_time"}),
+    "ts": frozenset({"ts", "date", "datetime", "time", "timestamp", "timestamp_utc", "open_time"}),
     "open": frozenset({"open", "o"}),
     "high": frozenset({"high", "h"}),
     "low": frozenset({"low", "l"}),
@@ -47,6 +47,8 @@ _HEADERS: dict[str, frozenset[str]] = {
         for name in PRICES
     },
 }
+_INDEX = frozenset({"", "index", "unnamed:_0", "__index_level_0__"})
+"""Headers that pandas gives the index of a table: its times, where no other column holds them, else numbers of rows."""
 _SINGLE = frozenset({"bid", "ask", "bid_price", "ask_price", "bidprice", "askprice"})
 ACTION_COLUMNS = ("adj_close", "dividend", "split")
 """The columns that tell of corporate actions."""
@@ -133,9 +135,14 @@ def positions(mapping: ColumnMapping, headers: Sequence[str], where: str) -> dic
     for ours, names in _HEADERS.items():
         if ours not in found and mapping.header:
             matches = [index for index, header in enumerate(headers) if _plain(header) in names]
+            if ours == "ts" and not matches:
+                matches = [index for index, header in enumerate(headers) if _plain(header) in _INDEX]
             if len(matches) > 1:
                 both = " and ".join(repr(headers[index]) for index in matches)
-                raise DataError(f"{both} could both be {ours}", where=where, remedy=f"name one: columns.{ours}")
+                joined = "; a date and a time of day belong into one column" if ours == "ts" else ""
+                first = matches[0] if headers.count(headers[matches[0]]) > 1 else headers[matches[0]] or matches[0]
+                remedy = f"name one: --columns {ours}={first}{joined}"
+                raise DataError(f"{both} could both be {ours}", where=where, remedy=remedy)
             if matches:
                 found[ours] = matches[0]
     unused = _of_other_kind(mapping, found, headers, where)

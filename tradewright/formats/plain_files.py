@@ -82,6 +82,42 @@ def content(path: Path) -> bytes:
         raise DataError(what, where=str(path), remedy="fetch the file again") from error
 
 
+_KINDS = (
+    (b"PK\x03\x04", "a ZIP archive or an Excel workbook", "unpack it, or save the sheet as CSV in UTF-8"),
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook", "save the sheet as CSV in UTF-8"),
+    (b"\x1f\x8b", "a gzip file", "unpack it, or give it a name that ends in .csv.gz"),
+    (b"PAR1", "a Parquet file", "tradewright import parquet"),
+    (b"ARROW1", "a feather file", "tradewright import feather"),
+    (b"FEA1", "a feather file", "tradewright import feather"),
+    (b"BZh", "a bzip2 file", "unpack it"),
+    (b"\xfd7zXZ", "an xz file", "unpack it"),
+    (b"(\xb5/\xfd", "a Zstandard file", "unpack it"),
+    (b"SQLite format 3", "a database of SQLite", "write its table as CSV in UTF-8"),
+    (b"%PDF", "a PDF document", "fetch the data as CSV"),
+    (b"<!doctype", "a web page, such as a sign-in", "fetch the data again, with the account it wants"),
+    (b"<html", "a web page, such as a sign-in", "fetch the data again, with the account it wants"),
+    (b"<?xml", "an XML document", "write its table as CSV in UTF-8"),
+    (b"{", "a JSON document", "write its table as CSV in UTF-8"),
+    (b"[", "a JSON document", "write its table as CSV in UTF-8"),
+)
+"""How files of other kinds begin, what they are, and what to do with them."""
+
+
+def refuse_other_kinds(text: bytes, where: str) -> None:
+    """Refuse what is no text of a table, by how it begins.
+
+    Raises:
+        DataError: naming the kind of file.
+    """
+    start = text[:64].lstrip()
+    for begins, kind, remedy in _KINDS:
+        if text.startswith(begins) or start.lower().startswith(begins.lower()):
+            raise DataError(f"not a readable table: {kind}", where=where, remedy=remedy)
+    if text[:2] not in (b"\xff\xfe", b"\xfe\xff") and b"\x00" in text:
+        what = "not a readable table: it holds NUL characters, as damaged files and UTF-16 without a mark do"
+        raise DataError(what, where=where, remedy="save it as CSV in UTF-8, or fetch the file again")
+
+
 def unpacked(packed: Readable, packed_size: int, stated_size: int, where: str, name: str) -> bytes:
     """The content of a packed file, read only as far as its limits go: the size that it states may be false.
 

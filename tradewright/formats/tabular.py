@@ -19,7 +19,7 @@ from tradewright.formats.bars_reader import KnownOfInstrument, Reading, headers,
 from tradewright.formats.column_mapping import ACTION_COLUMNS, ColumnMapping, positions
 from tradewright.formats.csv_dialect import Layout, layout_of
 from tradewright.formats.number_forms import PLAIN, NumberForm, form_of, numbers
-from tradewright.formats.plain_files import MAX_BYTES, checked_size, content
+from tradewright.formats.plain_files import MAX_BYTES, checked_size, content, refuse_other_kinds
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
 
@@ -42,7 +42,9 @@ def read_csv(
         DataError: naming file, row and value, when it is absent, truncated, foreign or breaks the contract.
     """
     mapping, where = mapping or ColumnMapping(), str(path)
-    layout = layout_of(content(path), mapping, where)
+    text = content(path)
+    refuse_other_kinds(text, where)
+    layout = layout_of(text, mapping, where)
     table = _without_empty_tail(parse(layout, mapping, path))
     table, form = _with_numbers(table, layout, mapping, path)
     reading = read_table(table, mapping, timeframe, source=where, **known)
