@@ -1,4 +1,4 @@
-"""``instruments list | show | add | remove``: what can be traded, as ``conf/instruments`` declares it."""
+"""``instruments list | show | add | update | remove``: what can be traded, as ``conf/instruments`` declares it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,23 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 instruments = typer.Typer(
-    help="What can be traded: list it, show one, add a row to conf/instruments, remove one.", no_args_is_help=True
+    help="What can be traded: list it, show one, add a row to conf/instruments, change or remove one.",
+    no_args_is_help=True,
 )
 commands.add_typer(instruments, name="instruments")
 Symbol = Annotated[str, typer.Argument(callback=named, help="our name of it, such as MYCO")]
+Class = Annotated[str, typer.Option("--class", help="stock, etf, index, forex, crypto, future, cfd or metal")]
+Currency = Annotated[str | None, typer.Option(help="in which it is quoted; USD, when it is left out")]
+Exchange = Annotated[str | None, typer.Option(help="where Interactive Brokers routes it; SMART")]
+Calendar = Annotated[str | None, typer.Option(help="its hours: XNYS, XLON, 24/7, 24/5; XNYS")]
+Tick = Annotated[str | None, typer.Option(help="the smallest step of a price; 0.01")]
+Lot = Annotated[str | None, typer.Option(help="the smallest step of a quantity; 1")]
+Multiplier = Annotated[str | None, typer.Option(help="money per unit and point; 1")]
+Spread = Annotated[str | None, typer.Option(help="the spread assumed where bars have none; 1")]
+Shortable = Annotated[bool | None, typer.Option("--shortable/--not-shortable", help="it may be sold short; not")]
+Illiquid = Annotated[bool | None, typer.Option("--illiquid/--liquid", help="the gate's wide price collar; liquid")]
+Venues = Annotated[list[str] | None, typer.Option("--venue", help="its name at a venue or vendor: ibkr=ES-CME-202612")]
+OwnFeed = Annotated[str | None, typer.Option(help="its own file of conf/feed; the feed in force")]
 
 
 @instruments.command("list")
@@ -79,22 +92,18 @@ def _facts(found: ShownInstrumentRow) -> list[str]:
 def add(
     symbol: Symbol,
     overrides: Overrides = None,
-    asset_class: Annotated[
-        str, typer.Option("--class", help="stock, etf, index, forex, crypto, future, cfd or metal")
-    ] = "",
-    currency: Annotated[str | None, typer.Option(help="in which it is quoted; USD, when it is left out")] = None,
-    exchange: Annotated[str | None, typer.Option(help="where Interactive Brokers routes it; SMART")] = None,
-    calendar: Annotated[str | None, typer.Option(help="its hours: XNYS, XLON, 24/7, 24/5; XNYS")] = None,
-    tick: Annotated[str | None, typer.Option(help="the smallest step of a price; 0.01")] = None,
-    lot: Annotated[str | None, typer.Option(help="the smallest step of a quantity; 1")] = None,
-    multiplier: Annotated[str | None, typer.Option(help="money per unit and point; 1")] = None,
-    spread_bps: Annotated[str | None, typer.Option(help="the spread assumed where bars have none; 1")] = None,
-    shortable: Annotated[bool, typer.Option("--shortable", help="it may be sold short")] = False,
-    illiquid: Annotated[bool, typer.Option("--illiquid", help="the gate's wide price collar")] = False,
-    venue: Annotated[
-        list[str] | None, typer.Option("--venue", help="its name at a venue or vendor: ibkr=ES-CME-202612")
-    ] = None,
-    feed: Annotated[str | None, typer.Option(help="its own file of conf/feed; the feed in force")] = None,
+    asset_class: Class = "",
+    currency: Currency = None,
+    exchange: Exchange = None,
+    calendar: Calendar = None,
+    tick: Tick = None,
+    lot: Lot = None,
+    multiplier: Multiplier = None,
+    spread_bps: Spread = None,
+    shortable: Shortable = None,
+    illiquid: Illiquid = None,
+    venue: Venues = None,
+    feed: OwnFeed = None,
     collection: Annotated[str, typer.Option("--file", help="the file of conf/instruments, without .yaml")] = "own",
     as_json: Json = False,
 ) -> None:
@@ -102,26 +111,50 @@ def add(
 
     The whole configuration is checked with the row in it first; where anything is wrong, nothing is written.
     """
-    keys: dict[str, object] = {
-        "asset_class": asset_class,
-        "currency": currency,
-        "exchange": exchange,
-        "calendar": calendar,
-        "tick_size": tick,
-        "lot_size": lot,
-        "multiplier": multiplier,
-        "default_spread_bps": spread_bps,
-        "shortable": True if shortable else None,
-        "liquid": False if illiquid else None,
-        "feed": feed,
-    }
+    market = {"asset_class": asset_class, "currency": currency, "exchange": exchange, "calendar": calendar}
+    steps = {"tick_size": tick, "lot_size": lot, "multiplier": multiplier, "default_spread_bps": spread_bps}
 
     def act(output: Output) -> None:
         from app.operations.instruments import add_instrument
 
-        done = add_instrument(symbol, {**keys, "venue_symbols": _venues(venue or [])}, collection, in_force(overrides))
-        _tell(output, "added", done)
+        keys = {**market, **steps, **_more(shortable, illiquid, venue, feed)}
+        _tell(output, "added", add_instrument(symbol, keys, collection, in_force(overrides)))
         output.line(f"trade it: name it in universe.instruments; bars: tradewright import ... --instrument {symbol}")
+        output.next("look at it", "instruments", "show", symbol)
+
+    run_command(as_json, act)
+
+
+@instruments.command()
+def update(
+    symbol: Symbol,
+    overrides: Overrides = None,
+    asset_class: Class = "",
+    currency: Currency = None,
+    exchange: Exchange = None,
+    calendar: Calendar = None,
+    tick: Tick = None,
+    lot: Lot = None,
+    multiplier: Multiplier = None,
+    spread_bps: Spread = None,
+    shortable: Shortable = None,
+    illiquid: Illiquid = None,
+    venue: Venues = None,
+    feed: OwnFeed = None,
+    as_json: Json = False,
+) -> None:
+    """Change keys of an instrument's row; what is not named stays as it is.
+
+    The whole configuration is checked with the change in it first; where anything is wrong, nothing is written.
+    """
+    market = {"asset_class": asset_class or None, "currency": currency, "exchange": exchange, "calendar": calendar}
+    steps = {"tick_size": tick, "lot_size": lot, "multiplier": multiplier, "default_spread_bps": spread_bps}
+
+    def act(output: Output) -> None:
+        from app.operations.instruments import update_instrument
+
+        keys = {**market, **steps, **_more(shortable, illiquid, venue, feed)}
+        _tell(output, "changed row", update_instrument(symbol, keys, in_force(overrides)))
         output.next("look at it", "instruments", "show", symbol)
 
     run_command(as_json, act)
@@ -137,6 +170,13 @@ def remove(symbol: Symbol, overrides: Overrides = None, as_json: Json = False) -
         _tell(output, "removed", remove_instrument(symbol, in_force(overrides)))
 
     run_command(as_json, act)
+
+
+def _more(
+    shortable: bool | None, illiquid: bool | None, venue: list[str] | None, feed: str | None
+) -> dict[str, object]:
+    liquid = None if illiquid is None else not illiquid
+    return {"shortable": shortable, "liquid": liquid, "venue_symbols": _venues(venue or []), "feed": feed}
 
 
 def _venues(given: list[str]) -> dict[str, str]:

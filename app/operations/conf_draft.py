@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -11,6 +13,17 @@ from pathlib import Path
 from conf.compose import check
 from conf.environment import yaml_files
 from conf.problems import ConfigProblems
+
+
+@contextmanager
+def changing(folder: Path) -> Iterator[None]:
+    """Hold a folder of YAML files until the block ends: another program that would change it waits meanwhile."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextmanager

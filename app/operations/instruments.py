@@ -1,4 +1,4 @@
-"""The registry of instruments, which is the YAML of ``conf/instruments``: list, show, add a row, remove one."""
+"""The registry of instruments, which is the YAML of ``conf/instruments``: list, show, add, change and remove rows."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from ruamel.yaml.error import YAMLError
 
-from app.operations.conf_draft import demand_no_new_problems, draft
+from app.operations.conf_draft import changing, demand_no_new_problems, draft
 from conf.compose import examine
 from conf.environment import conf_folder, display_path
 from conf.problems import ConfigProblems
@@ -74,9 +75,10 @@ class ShownInstrumentRow:
 
 @dataclass(frozen=True)
 class ChangedRegistry:
-    """A row that was added or removed.
+    """A row that was added, changed or removed.
 
     Args:
+        row: as it stands now, or stood.
         changed: the files that were written.
     """
 
@@ -138,18 +140,56 @@ def add_instrument(
     """
     folder = conf_folder()
     path = folder / GROUP / f"{_admitted(collection)}.yaml"
-    if there := [each for each in _collections(folder) if holds(each, (symbol,))]:
-        place = f"{display_path(there[0], folder)}:{locate(there[0], (symbol,))}"
-        raise ConfigError("is declared already", where=f"{symbol} ({place})", remedy="change that row, or remove it")
     if not keys.get("asset_class"):
         one_of = ", ".join(AssetClass)
         raise ConfigError("has no class", where=f"instrument {symbol}", remedy=f"say --class with one of {one_of}")
+    with changing(folder):
+        return _add(folder, path, symbol, keys, overrides)
+
+
+def _add(
+    folder: Path, path: Path, symbol: str, keys: Mapping[str, object], overrides: Sequence[str]
+) -> ChangedRegistry:
+    if there := [each for each in _collections(folder) if holds(each, (symbol,))]:
+        place = f"{display_path(there[0], folder)}:{locate(there[0], (symbol,))}"
+        remedy = f"tradewright instruments update {symbol} changes that row, remove takes it away"
+        raise ConfigError("is declared already", where=f"{symbol} ({place})", remedy=remedy)
     before = path.read_text(encoding="utf-8") if path.is_file() else HEAD
     row = row_text(symbol, keys)
     text = f"{before}{'' if before.endswith(chr(10)) else chr(10)}{row}\n"
     changes = {path: text.encode(), **_listing(folder, path)}
     _judge(folder, changes, symbol, overrides, declared=True)
     return _write(folder, changes, symbol, row, path, len(text.splitlines()))
+
+
+def update_instrument(symbol: str, keys: Mapping[str, object], overrides: Sequence[str] = ()) -> ChangedRegistry:
+    """Change keys of the row of an instrument; its other keys, and a comment behind it, stay.
+
+    Args:
+        keys: as :func:`add_instrument` has them; those that are None or empty stay as they are.
+
+    Raises:
+        ConfigError: for one that is not declared, in several files, or in a row of several lines; without a key.
+        ConfigProblems: with every problem that this would bring.
+        StoreError: when the file cannot be written.
+    """
+    given = {name: value for name, value in keys.items() if value is not None and value != {}}
+    if not given:
+        remedy = "say what is to change, as --tick 0.001; tradewright instruments update --help names all"
+        raise ConfigError("nothing is to change", where=f"instrument {symbol}", remedy=remedy)
+    folder = conf_folder()
+    with changing(folder):
+        place = _row_of(folder, symbol)
+        venues = {**place.keys.get("venue_symbols", {}), **_mapping(given.get("venue_symbols"))}
+        row = row_text(symbol, {**place.keys, **given, "venue_symbols": venues})
+        kept = {name: value for name, value in place.keys.items() if name not in given}
+        if not kept.items() <= values(row)[symbol].items():
+            where = f"{display_path(place.path, folder)}:{place.line}"
+            raise ConfigError("holds more than names and numbers", where=where, remedy="change it by hand")
+        text = "".join([*place.before, row, _comment(place.text), "\n", *place.after])
+        changes = {place.path: text.encode()}
+        _judge(folder, changes, symbol, overrides, declared=True)
+        return _write(folder, changes, symbol, row, place.path, place.line)
 
 
 def remove_instrument(symbol: str, overrides: Sequence[str] = ()) -> ChangedRegistry:
@@ -161,23 +201,50 @@ def remove_instrument(symbol: str, overrides: Sequence[str] = ()) -> ChangedRegi
         StoreError: when the file cannot be written.
     """
     folder = conf_folder()
+    with changing(folder):
+        place = _row_of(folder, symbol)
+        changes = {place.path: "".join([*place.before, *place.after]).encode()}
+        _judge(folder, changes, symbol, overrides, declared=False)
+        return _write(folder, changes, symbol, place.text.strip(), place.path, place.line)
+
+
+class _Row(NamedTuple):
+    """The one row of an instrument: file, number of its line, the line, those before and after it, and its keys."""
+
+    path: Path
+    line: int
+    text: str
+    before: list[str]
+    after: list[str]
+    keys: dict[str, Any]
+
+
+def _row_of(folder: Path, symbol: str) -> _Row:
     rows = [path for path in _collections(folder) if holds(path, (symbol,))]
     if len(rows) != 1:
         names = f": {', '.join(path.name for path in rows)}" if rows else ""
         what = f"is declared in {len(rows)} files of conf/{GROUP}{names}"
-        remedy = "tradewright instruments list names all; a row of several files is removed by hand"
+        remedy = "tradewright instruments list names all; a row of several files is changed by hand"
         raise ConfigError(what, where=f"instrument {symbol}", remedy=remedy)
     (path,) = rows
-    line, before = locate(path, (symbol,)), path.read_text(encoding="utf-8")
-    lines = before.splitlines(keepends=True)
-    row = lines.pop(line - 1)
-    place = f"{display_path(path, folder)}:{line}"
-    kept = {key: value for key, value in load(path).items() if key != symbol}
-    if not _reads_as("".join(lines), kept):
-        raise ConfigError("is written over several lines", where=place, remedy="remove it by hand")
-    changes = {path: "".join(lines).encode()}
-    _judge(folder, changes, symbol, overrides, declared=False)
-    return _write(folder, changes, symbol, row.strip(), path, line)
+    line, held = locate(path, (symbol,)), load(path)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    before, text, after = lines[: line - 1], lines[line - 1], lines[line:]
+    if not _reads_as("".join([*before, *after]), {key: value for key, value in held.items() if key != symbol}):
+        place = f"{display_path(path, folder)}:{line}"
+        raise ConfigError("is written over several lines", where=place, remedy="change it by hand")
+    return _Row(path, line, text, before, after, held[symbol])
+
+
+def _comment(line: str) -> str:
+    """What stands behind the values of a line, with the spaces before it."""
+    row = line.rstrip("\r\n")
+    begins = (found.start() for found in re.finditer(r"\s+#", row))
+    return next((row[at:] for at in begins if _reads_as(row[:at], values(row))), "")
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def row_text(symbol: str, keys: Mapping[str, object]) -> str:
@@ -189,6 +256,8 @@ def row_text(symbol: str, keys: Mapping[str, object]) -> str:
 def _value(name: str, value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, (int, float)):
+        return f"{Decimal(repr(value)):f}"
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{_text(str(key))}: {_text(str(each))}' for key, each in value.items())}}}"
     return str(value) if name in NUMBERS and _NUMBER.fullmatch(str(value)) else _text(str(value))

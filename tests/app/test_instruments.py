@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,12 +92,62 @@ def test_a_refusal_writes_nothing(conf: Path, words: list[str], told: str) -> No
     assert told in said.err
 
 
-def test_a_row_of_several_lines_is_left_to_a_person(conf: Path) -> None:
+@pytest.mark.parametrize("words", [("remove", "LONG"), ("update", "LONG", "--tick", "0.1")])
+def test_a_row_of_several_lines_is_left_to_a_person(conf: Path, words: tuple[str, ...]) -> None:
     path = conf / "instruments" / "forex.yaml"
     path.write_text(path.read_text() + "LONG:\n  asset_class: stock\n")
-    said = say("instruments", "remove", "LONG")
+    said = say("instruments", *words)
     assert said.status == 1
     assert "is written over several lines" in said.err
+
+
+def test_keys_of_a_row_are_changed_and_the_others_stay(conf: Path) -> None:
+    path = conf / "instruments" / "own.yaml"
+    head = "# mine\nFIRST: {asset_class: etf}\n"
+    row = 'MYCO: {asset_class: stock, tick_size: 0.00005, exchange: "#1", venue_symbols: {ibkr: "00700"}}  # a note'
+    path.write_text(f"{head}{row}\nLAST: {{asset_class: etf}}")
+    (conf / "instruments" / "all.yaml").write_text("defaults:\n  - own\n  - demo\n")
+    done = say("instruments", "update", "MYCO", "--lot", "10", "--not-shortable", "--venue", "oanda=X_Y", "--json").json
+    assert (done["place"], done["changed"]) == ("conf/instruments/own.yaml:3", ["conf/instruments/own.yaml"])
+    before, changed, after = path.read_text().partition(done["row"])
+    assert (before, changed, after) == (head, done["row"], "  # a note\nLAST: {asset_class: etf}")
+    assert values(changed) == {
+        "MYCO": {
+            "asset_class": "stock", "tick_size": 0.00005, "exchange": "#1", "lot_size": 10, "shortable": False,
+            "venue_symbols": {"ibkr": "00700", "oanda": "X_Y"},
+        }
+    }  # fmt: skip
+    assert "tick_size: 0.00005," in changed
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("MISSING", "--tick", "1"), "declared in 0 files"),
+        (("AAPL",), "nothing is to change"),
+        (("AAPL", "--tick", "x"), "tick_size"),
+        (("AAPL", "--calendar", "XNYZ"), "XNYS"),
+    ],
+)
+def test_a_change_that_is_refused_writes_nothing(conf: Path, words: tuple[str, ...], told: str) -> None:
+    before = files(conf)
+    said = say("instruments", "update", *words)
+    assert (said.status, files(conf)) == (1, before)
+    assert told in said.err
+
+
+def test_two_that_add_at_once_lose_no_row(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, judged = threading.Barrier(2, timeout=0.2), registry._judge
+
+    def slowly(*given: Any, **named: Any) -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait()  # both have read the file by now, if they can
+        judged(*given, **named)
+
+    monkeypatch.setattr(registry, "_judge", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda name: registry.add_instrument(name, {"asset_class": "stock"}), ("ONE", "TWO")))
+    assert {"ONE", "TWO"} <= set(values((conf / "instruments" / "own.yaml").read_text()))
 
 
 def test_a_collection_that_is_not_in_force_is_told(conf: Path) -> None:
