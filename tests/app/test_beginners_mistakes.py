@@ -302,7 +302,7 @@ DATA = {
     "high below low": (f"{GOOD}2024-06-03,10,9,11,10,5\n", "row 31: high = 9", "correct the rows"),
     "cut off": (GOOD[:-12], "line 31 .*has 5 values", "where the first line has 6"),
     "nothing": ("", "the file is empty", "fetch the file again"),
-    "a page": ("<html>404</html>", "no values with commas", "fetch the file again"),
+    "a page": ("<html>404</html>", "not a readable table: a web page", "fetch the data again"),
     "minutes as days": (
         "\n".join([HEAD, *(f"2024-01-02T15:0{row}:00Z,5,6,4,5,1" for row in range(5))]), "occurs once", "--timeframe"),
 }  # fmt: skip

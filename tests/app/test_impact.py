@@ -113,7 +113,8 @@ def test_what_nothing_used_is_said_and_what_is_not_there_is_refused(goog: House)
 
 
 def test_longer_bars_are_a_use_of_the_stored_ones_to_the_end_of_the_last(goog: House) -> None:
-    assert say("backtest", *goog.overrides, "backtest.timeframe=1w", "backtest.end=2024-01-26").status == 0
+    short = ("strategy.fast=2", "strategy.slow=3")
+    assert say("backtest", *goog.overrides, *short, "backtest.timeframe=1w", "backtest.end=2024-01-26").status == 0
     ((series,),) = [use.series for use in Uses(goog.root).all()]
     assert (series.timeframe, series.revision, len(series.fingerprint)) == (Timeframe.D1, 0, 64)
     friday = pd.Timestamp("2024-01-26 14:30", tz="UTC").value

@@ -107,7 +107,7 @@ def test_a_key_is_taken_from_its_file_or_the_environment(
 
 def test_a_comparison_tells_rules_parameters_and_figures(tmp_path: Path) -> None:
     root, text = f"storage.root={tmp_path}", DOCUMENT.read_text()
-    other = text.replace("fast: 10", "fast: 12").replace("if: crossunder", "if: not crossunder")
+    other = text.replace("fast: 10", "fast: 12").replace("crossunder(ma(close, fast)", "crossunder(ema(close, fast)")
     with SavedStrategies(sqlite_url(tmp_path / CATALOG_FILE), SystemClock()) as catalog:
         for document, profit in ((text, 1.0), (other, 2.0), (text, 1.0)):
             catalog.save(Kept("cross", compiled(document)[1].hash, document, {"net_profit": profit}, "LUCK", "c0"))

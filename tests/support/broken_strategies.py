@@ -81,7 +81,7 @@ WAYS = {
     "wrong_key": _yaml("kind: buy_and_hold\nfsat: 3\n" + COMMON, "conf/strategy/{name}.yaml:2", "is not a parameter"),
     "wrong_value": _yaml("kind: buy_and_hold\n" + COMMON.replace("0.01", "many"), "conf/strategy/{name}.yaml:3", ""),
     "no_kind": _yaml("kind: nothing\n" + COMMON, "conf/strategy/{name}.yaml:1", "must be one of"),
-    "nothing": _yaml("", "conf/strategy/{name}.yaml", "must be one of"),
+    "nothing": _yaml("", "conf/strategy/{name}.yaml", "is empty"),
     "reference": _yaml("kind: buy_and_hold\nx: ${base.nope}\n" + COMMON, "conf/strategy/{name}.yaml:2", "refers to"),
     "defaults": _yaml("defaults: [nope]\nkind: buy_and_hold\n" + COMMON, "conf/strategy/{name}.yaml", "nope"),
     "document": _yaml(DOCUMENT, "conf/strategy/{name}.yaml:7", "DSL_"),
