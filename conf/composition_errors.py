@@ -16,6 +16,7 @@ _REASONS = (
     (r"Environment variable '([^']+)' not found", r"\1 is not set in the environment: write ${oc.env:\1,DEFAULT}"),
     ("Recursive interpolation|Interpolation to parent node", "refers to itself; write the value"),
     ("raised while resolving", "refers to what is no value; write the value, or ${oc.env:NAME,default}"),
+    (r"Could not load '([^']+)'", r"names \1 in its defaults, and there is no such file; remove it, or make the file"),
     ("Could not append|Multiple values for|appears more than once", "is there already: KEY=VALUE changes it"),
     ("Could not delete", "has another value, and is not removed; KEY=VALUE changes it"),
     ("Error merging|Error setting", "takes no value of this form; write one as its file does"),
