@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from app.operations.conf_draft import demand_no_new_problems, draft
+from app.operations.conf_draft import alone_in, demand_no_new_problems, draft
 from conf.compose import examine
 from conf.environment import conf_folder, display_path
 from conf.problems import ConfigProblems
@@ -136,19 +136,21 @@ def add_instrument(
         StoreError: when a file cannot be written.
     """
     folder = conf_folder()
-    path = folder / GROUP / f"{_admitted(collection)}.yaml"
-    if there := [each for each in _collections(folder) if holds(each, (symbol,))]:
-        place = f"{display_path(there[0], folder)}:{locate(there[0], (symbol,))}"
-        raise ConfigError("is declared already", where=f"{symbol} ({place})", remedy="change that row, or remove it")
-    if not keys.get("asset_class"):
-        one_of = ", ".join(AssetClass)
-        raise ConfigError("has no class", where=f"instrument {symbol}", remedy=f"say --class with one of {one_of}")
-    before = path.read_text(encoding="utf-8") if path.is_file() else HEAD
-    row = row_text(symbol, keys)
-    text = f"{before}{'' if before.endswith(chr(10)) else chr(10)}{row}\n"
-    changes = {path: text.encode(), **_listing(folder, path)}
-    _judge(folder, changes, symbol, overrides, declared=True)
-    return _write(folder, changes, symbol, row, path, len(text.splitlines()))
+    with alone_in(folder / GROUP):
+        path = folder / GROUP / f"{_admitted(collection)}.yaml"
+        if there := [each for each in _collections(folder) if holds(each, (symbol,))]:
+            place = f"{display_path(there[0], folder)}:{locate(there[0], (symbol,))}"
+            remedy = "change that row, or remove it"
+            raise ConfigError("is declared already", where=f"{symbol} ({place})", remedy=remedy)
+        if not keys.get("asset_class"):
+            one_of = ", ".join(AssetClass)
+            raise ConfigError("has no class", where=f"instrument {symbol}", remedy=f"say --class with one of {one_of}")
+        before = path.read_text(encoding="utf-8") if path.is_file() else HEAD
+        row = row_text(symbol, keys)
+        text = f"{before}{'' if before.endswith(chr(10)) else chr(10)}{row}\n"
+        changes = {path: text.encode(), **_listing(folder, path)}
+        _judge(folder, changes, symbol, overrides, declared=True)
+        return _write(folder, changes, symbol, row, path, len(text.splitlines()))
 
 
 def remove_instrument(symbol: str, overrides: Sequence[str] = ()) -> ChangedRegistry:
@@ -160,23 +162,24 @@ def remove_instrument(symbol: str, overrides: Sequence[str] = ()) -> ChangedRegi
         StoreError: when the file cannot be written.
     """
     folder = conf_folder()
-    rows = [path for path in _collections(folder) if holds(path, (symbol,))]
-    if len(rows) != 1:
-        names = f": {', '.join(path.name for path in rows)}" if rows else ""
-        what = f"is declared in {len(rows)} files of conf/{GROUP}{names}"
-        remedy = "tradewright instruments list names all; a row of several files is removed by hand"
-        raise ConfigError(what, where=f"instrument {symbol}", remedy=remedy)
-    (path,) = rows
-    line, before = locate(path, (symbol,)), path.read_text(encoding="utf-8")
-    lines = before.splitlines(keepends=True)
-    row = lines.pop(line - 1)
-    place = f"{display_path(path, folder)}:{line}"
-    kept = {key: value for key, value in load(path).items() if key != symbol}
-    if not _reads_as("".join(lines), kept):
-        raise ConfigError("is written over several lines", where=place, remedy="remove it by hand")
-    changes = {path: "".join(lines).encode()}
-    _judge(folder, changes, symbol, overrides, declared=False)
-    return _write(folder, changes, symbol, row.strip(), path, line)
+    with alone_in(folder / GROUP):
+        rows = [path for path in _collections(folder) if holds(path, (symbol,))]
+        if len(rows) != 1:
+            names = f": {', '.join(path.name for path in rows)}" if rows else ""
+            what = f"is declared in {len(rows)} files of conf/{GROUP}{names}"
+            remedy = "tradewright instruments list names all; a row of several files is removed by hand"
+            raise ConfigError(what, where=f"instrument {symbol}", remedy=remedy)
+        (path,) = rows
+        line, before = locate(path, (symbol,)), path.read_text(encoding="utf-8")
+        lines = before.splitlines(keepends=True)
+        row = lines.pop(line - 1)
+        place = f"{display_path(path, folder)}:{line}"
+        kept = {key: value for key, value in load(path).items() if key != symbol}
+        if not _reads_as("".join(lines), kept):
+            raise ConfigError("is written over several lines", where=place, remedy="remove it by hand")
+        changes = {path: "".join(lines).encode()}
+        _judge(folder, changes, symbol, overrides, declared=False)
+        return _write(folder, changes, symbol, row.strip(), path, line)
 
 
 def row_text(symbol: str, keys: Mapping[str, object]) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
+from app.operations import conf_draft
 from app.operations import instruments as registry
 from app.operations.instruments import row_text
 from conf.compose import check, compose
@@ -111,6 +114,32 @@ def test_problems_of_before_keep_no_row_back(conf: Path, monkeypatch: pytest.Mon
     registry.add_instrument("MYCO", {"asset_class": "stock"})
     assert "MYCO" in compose().instruments
     assert (conf / "instruments" / "own.yaml").is_file()
+
+
+def test_two_changes_at_one_time_are_both_kept(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second begins while the first one is being judged, and waits for it."""
+    judge, late = registry._judge, Thread(target=registry.add_instrument, args=("LATE", {"asset_class": "etf"}))
+
+    def judged(*told: Any, **more: Any) -> None:
+        if told[2] == "MYCO":
+            late.start()
+            late.join(0.3)
+        judge(*told, **more)
+
+    monkeypatch.setattr(registry, "_judge", judged)
+    registry.add_instrument("MYCO", {"asset_class": "stock"})
+    late.join()
+    assert {"MYCO", "LATE"} <= compose().instruments.keys()
+    assert sorted(path.name for path in (conf / "instruments").glob(".*")) == []
+
+
+def test_a_turn_that_does_not_end_is_told(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = files(conf)
+    monkeypatch.setattr(conf_draft, "TURN", 0.0)
+    with conf_draft.alone_in(conf / "instruments"):
+        said = say("instruments", "add", "MYCO", "--class", "stock")
+    assert (said.status, files(conf)) == (1, before)
+    assert "another command has been changing it" in said.err
 
 
 NAMES = ["00700", "ON", "no", "BRK.B", "EUR/USD", "a:b", "1e5", "~", "x#y"]
