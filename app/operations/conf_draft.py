@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,17 +14,44 @@ from pathlib import Path
 from conf.compose import check
 from conf.environment import yaml_files
 from conf.problems import ConfigProblems
+from tradewright.model.errors import ConfigError
+
+TURN = 30.0
+"""Seconds to wait for another command that changes the same folder."""
+_POLL = 0.05
 
 
 @contextmanager
-def changing(folder: Path) -> Iterator[None]:
-    """Hold a folder of YAML files until the block ends: another program that would change it waits meanwhile."""
-    handle = os.open(folder, os.O_RDONLY)
+def alone_in(folder: Path) -> Iterator[None]:
+    """Change the files of a folder alone among all threads and processes, from the reading to the writing.
+
+    The folder itself is locked, so that no file is left in it; the lock of a holder that dies is released. Where there
+    is no such folder there is nothing to lock.
+
+    Raises:
+        ConfigError: when another command keeps its turn for longer than ``TURN``.
+    """
+    if not folder.is_dir():
+        yield
+        return
+    handle, until = os.open(folder, os.O_RDONLY | os.O_CLOEXEC), time.monotonic() + TURN
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        while not _taken(handle):
+            if time.monotonic() > until:
+                what = f"another command has been changing it for more than {TURN:g} s"
+                raise ConfigError(what, where=str(folder), remedy="wait for it to end; nothing was changed")
+            time.sleep(_POLL)
         yield
     finally:
         os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

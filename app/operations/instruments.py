@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from ruamel.yaml.error import YAMLError
 
-from app.operations.conf_draft import changing, demand_no_new_problems, draft
+from app.operations.conf_draft import alone_in, demand_no_new_problems, draft
 from conf.compose import examine
 from conf.environment import conf_folder, display_path
 from conf.problems import ConfigProblems
@@ -143,7 +143,7 @@ def add_instrument(
     if not keys.get("asset_class"):
         one_of = ", ".join(AssetClass)
         raise ConfigError("has no class", where=f"instrument {symbol}", remedy=f"say --class with one of {one_of}")
-    with changing(folder):
+    with alone_in(folder / GROUP):
         return _add(folder, path, symbol, keys, overrides)
 
 
@@ -178,7 +178,7 @@ def update_instrument(symbol: str, keys: Mapping[str, object], overrides: Sequen
         remedy = "say what is to change, as --tick 0.001; tradewright instruments update --help names all"
         raise ConfigError("nothing is to change", where=f"instrument {symbol}", remedy=remedy)
     folder = conf_folder()
-    with changing(folder):
+    with alone_in(folder / GROUP):
         place = _row_of(folder, symbol)
         venues = {**place.keys.get("venue_symbols", {}), **_mapping(given.get("venue_symbols"))}
         row = row_text(symbol, {**place.keys, **given, "venue_symbols": venues})
@@ -201,7 +201,7 @@ def remove_instrument(symbol: str, overrides: Sequence[str] = ()) -> ChangedRegi
         StoreError: when the file cannot be written.
     """
     folder = conf_folder()
-    with changing(folder):
+    with alone_in(folder / GROUP):
         place = _row_of(folder, symbol)
         changes = {place.path: "".join([*place.before, *place.after]).encode()}
         _judge(folder, changes, symbol, overrides, declared=False)

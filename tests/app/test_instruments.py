@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
+from app.operations import conf_draft
 from app.operations import instruments as registry
 from app.operations.instruments import row_text
 from conf.compose import check, compose
@@ -136,18 +135,30 @@ def test_a_change_that_is_refused_writes_nothing(conf: Path, words: tuple[str, .
     assert told in said.err
 
 
-def test_two_that_add_at_once_lose_no_row(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    both, judged = threading.Barrier(2, timeout=0.2), registry._judge
+def test_two_changes_at_one_time_are_both_kept(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second begins while the first one is being judged, and waits for it."""
+    judge, late = registry._judge, Thread(target=registry.add_instrument, args=("LATE", {"asset_class": "etf"}))
 
-    def slowly(*given: Any, **named: Any) -> None:
-        with contextlib.suppress(threading.BrokenBarrierError):
-            both.wait()  # both have read the file by now, if they can
-        judged(*given, **named)
+    def judged(*told: Any, **more: Any) -> None:
+        if told[2] == "MYCO":
+            late.start()
+            late.join(0.3)
+        judge(*told, **more)
 
-    monkeypatch.setattr(registry, "_judge", slowly)
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda name: registry.add_instrument(name, {"asset_class": "stock"}), ("ONE", "TWO")))
-    assert {"ONE", "TWO"} <= set(values((conf / "instruments" / "own.yaml").read_text()))
+    monkeypatch.setattr(registry, "_judge", judged)
+    registry.add_instrument("MYCO", {"asset_class": "stock"})
+    late.join()
+    assert {"MYCO", "LATE"} <= compose().instruments.keys()
+    assert sorted(path.name for path in (conf / "instruments").glob(".*")) == []
+
+
+def test_a_turn_that_does_not_end_is_told(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = files(conf)
+    monkeypatch.setattr(conf_draft, "TURN", 0.0)
+    with conf_draft.alone_in(conf / "instruments"):
+        said = say("instruments", "add", "MYCO", "--class", "stock")
+    assert (said.status, files(conf)) == (1, before)
+    assert "another command has been changing it" in said.err
 
 
 def test_a_collection_that_is_not_in_force_is_told(conf: Path) -> None:

@@ -104,6 +104,22 @@ def test_a_finding_that_a_setting_makes_grave_stops_the_order(
     assert desk.exits("exit").verdict is Verdict.APPROVE
 
 
+def test_a_bad_price_of_the_newest_bar_stops_the_order(desk: Desk) -> None:
+    """It is the one that the strategy decides on, and has no bar after it."""
+
+    def spoil(frame: pd.DataFrame) -> pd.DataFrame:
+        changed = frame.copy()
+        changed.loc[len(frame) - 1, ["high", "close"]] *= 1.5
+        return changed
+
+    case = Case(Code.BAD_PRINT, f"{at(-1)}: close", spoil)
+    case.inject(desk)
+    desk.judges()
+    desk.computes_features()
+    told_of(desk, case)
+    assert desk.exits("exit").verdict is Verdict.APPROVE
+
+
 @pytest.mark.parametrize("road", ["feed", "file"])
 @pytest.mark.parametrize("case", BROUGHT, ids=by_code)
 def test_a_bad_bar_at_the_door_stops_the_order_or_does_not_come_in(case: Case, road: str, desk: Desk) -> None:

@@ -52,13 +52,14 @@ def by_hand(rows: list[ROW]) -> set[tuple[int, str]]:
             after = place + 1
             if name == "close" and after < len(rows) and rows[after][0] == close:
                 after += 1
-            if place == 0 or after >= len(rows):
+            is_newest = place == len(rows) - 1
+            if place == 0 or (after >= len(rows) and not is_newest):
                 continue
-            near = [rows[place - 1], rows[after]]
+            near = [rows[place - 1]] if is_newest else [rows[place - 1], rows[after]]
             above = math.log(price) - math.log(max([row[1] for row in near] + others))
             below = math.log(min([row[2] for row in near] + others)) - math.log(price)
             far = {"high": above, "low": below}.get(name, max(above, below))
-            limit = RANGES[name]
+            limit = RANGES[name] * (4 if is_newest and name == "close" else 1)
             if far > LEAST + 1e-9 and far > limit * statistics.median(around) + 1e-9:
                 found.add((place, name))
     return found
@@ -101,13 +102,32 @@ def test_each_price_is_judged_on_its_possible_sides(column: str, factor: float) 
     assert any(f": {column} {frame[column][30]:g}, " in example for example in finding.examples)
 
 
-def test_a_new_level_a_last_bar_and_a_wild_market_are_no_bad_prints() -> None:
+@pytest.mark.parametrize("column", ["open", "high", "low", "close"])
+def test_the_newest_bar_is_judged_by_the_one_before(column: str) -> None:
+    """Orders are decided on it. A new level that all of its prices keep, and a fall of some ranges, pass."""
+    frame = bars_table(60)
+    frame.loc[59, column] *= 0.5 if column == "low" else 2.0
+    frame.loc[59, "high"] = frame.loc[59, ["open", "high", "low", "close"]].max()
+    (finding,) = bad_print_finding(bars_of(frame))
+    assert f": {column} {frame[column][59]:g}, " in finding.examples[0]
+    level = bars_table(60)
+    level.loc[59, ["open", "high", "low", "close"]] *= 2
+    assert bad_print_finding(bars_of(level)) == []
+    after = pd.concat([frame, frame.iloc[[59]].assign(ts=frame["ts"][59] + pd.Timedelta("1min"))], ignore_index=True)
+    after.loc[60, ["open", "high", "low", "close"]] = frame.loc[59, "close"]
+    assert bool(bad_print_finding(bars_of(after))) is (column != "close"), "the bar after stays where it closed"
+
+
+def test_a_new_level_a_fall_and_a_wild_market_are_no_bad_prints() -> None:
     level = bars_table(60)
     level.loc[30:, ["open", "high", "low", "close"]] *= 2
     assert bad_print_finding(bars_of(level)) == []
-    last = bars_table(60)
-    last.loc[59, "high"] *= 2
-    assert bad_print_finding(bars_of(last)) == []
+    wide = bars_table(60)
+    wide["high"] *= 1.01
+    wide["low"] /= 1.01
+    fall = wide.copy()
+    fall.loc[59, ["low", "close"]] = fall.loc[59, "open"] * 0.9
+    assert bad_print_finding(bars_of(fall)) == []
     wild = bars_table(60)
     wild["high"] *= 1.2
     wild["low"] /= 1.2

@@ -15,6 +15,8 @@ from tradewright.quality.report import Code, Finding, Severity, places_of
 from tradewright.quality.thresholds import SHIPPED, PrintRules
 
 Rows = npt.NDArray[np.intp]
+NEWEST_CLOSES = 4.0
+"""How many times farther the close of the newest bar has to lie: no bar after it tells a fall from a bad print."""
 
 
 class _Place(NamedTuple):
@@ -42,8 +44,9 @@ def bad_print_finding(
     from 1998 to 2021 of two vendors the highs, lows and opens that a second source refutes are 5 to 500 away, those
     that it confirms 4 at the most (the crash of 6 May 2010: 3.6), and a close that all venues confirm is never 2 away.
     Where a bar opens at the close before, as in a series that is made of trades without a pause, the close is compared
-    with the bar after that. The first and the last bar have one neighbour and are not judged, nor are prices at or
-    below zero, nor fewer than three bars.
+    with the bar after that. The newest bar, on which orders are decided, has one neighbour: its close has to be
+    ``NEWEST_CLOSES`` times as many ranges away, and the bar after it may take the finding back. The first bar is not
+    judged, nor are prices at or below zero, nor fewer than three bars.
 
     Args:
         confirmed: bars that a second source has as well, which are not bad.
@@ -78,7 +81,7 @@ def _candidates(bars: Bars, least: float) -> Rows:
     In most series they are few, so that a million bars cost two comparisons each and few logarithms.
     """
     factor = np.exp(least) * (1 - 1e-12)
-    far = (bars.high[1:-1] > bars.high[:-2] * factor) | (bars.low[1:-1] * factor < bars.low[:-2])
+    far = (bars.high[1:] > bars.high[:-1] * factor) | (bars.low[1:] * factor < bars.low[:-1])
     return np.flatnonzero(far) + 1
 
 
@@ -87,7 +90,8 @@ def _places(bars: Bars, rows: Rows, rules: PrintRules) -> list[_Place]:
     yardstick, found = _median_range_around(bars, rows, rules.range_window), []
     for name, ranges in _ranges(rules).items():
         beyond = _beyond(name, bars, rows)
-        is_bad = (beyond > rules.least_print) & (beyond > ranges * yardstick)  # NaN is not
+        wanted = np.where(rows == len(bars.ts) - 1, ranges * (NEWEST_CLOSES if name == "close" else 1.0), ranges)
+        is_bad = (beyond > rules.least_print) & (beyond > wanted * yardstick)  # NaN is not
         found += [_Place(float(beyond[at]), name, int(rows[at])) for at in np.flatnonzero(is_bad)]
     return sorted(found, key=lambda place: -place.beyond)
 
@@ -113,7 +117,7 @@ def _beyond(name: str, bars: Bars, rows: Rows) -> Floats:
 
 
 def _neighbours(bars: Bars, rows: Rows, *, apart: bool) -> _Neighbours:
-    """The range of the bars on both sides of rows that have one before them.
+    """The range of the bars on both sides of rows that have one before them; before the newest bar, of that one.
 
     Args:
         apart: whether a following bar that opens at the close before is passed over for the one after it.
@@ -122,7 +126,7 @@ def _neighbours(bars: Bars, rows: Rows, *, apart: bool) -> _Neighbours:
     after = rows + 1
     if apart:
         after = after + (bars.open[np.minimum(after, last)] == bars.close[rows])
-    known, after = after <= last, np.minimum(after, last)
+    known, after = (after <= last) | (rows == last), np.where(rows == last, last - 1, np.minimum(after, last))
     lowest = np.log(np.minimum(bars.low[rows - 1], bars.low[after]))
     highest = np.log(np.maximum(bars.high[rows - 1], bars.high[after]))
     return _Neighbours(np.where(known, lowest, np.nan), np.where(known, highest, np.nan))
