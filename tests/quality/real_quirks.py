@@ -32,6 +32,7 @@ FOUND: dict[str, dict[Code, tuple[int, tuple[str, ...]]]] = {
         Code.POSSIBLE_SPLIT: (1, ("2014-04-03",)),
         Code.SECURITY_CHANGED: (2422, ("2004-08-19",)),
     },
+    "GOOCV 1d trade": {Code.BAD_PRINT: (1, ("2014-04-02: open 725.95",))},
     "GOOGL 1d trade": {Code.BAD_PRINT: (2, ("2019-12-16: low 1225.95", "2019-03-27: low 1070.06"))},
     "IBM 1d trade": {Code.BAD_PRINT: (7, ("2002-12-23: open 159.58", "2002-08-26: low 61", "2002-11-07: low 61"))},
     "QQQ 1d trade": {Code.BAD_PRINT: (6, ("2004-11-01: low 27.05", "2004-11-17: low 30.9", "2001-12-13: high 49.93"))},
