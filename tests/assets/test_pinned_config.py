@@ -197,7 +197,7 @@ def test_an_added_file_runs_to_its_report(house: House, instance: dg.DagsterInst
     definitions = research_definitions(overrides)
     execute(definitions, MARKET_JOB, instance, partition_key="BTC")
     execute(definitions, "research", instance)
-    assert [path.name for path in (house.root / "reports").iterdir()] == ["mine.html"]
+    assert [path.name for path in (house.root / "reports").glob("*.html")] == ["mine.html"]
 
 
 @pytest.mark.parametrize("instruments", [("BTC",), ("ETH", "AAPL", "BTC")])
