@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from hydra.plugins.config_source import ConfigLoadError
+
 from conf.environment import ROOT, display_path, groups, options, yaml_files
 from conf.problems import Problem, nearest
 from tradewright.model.errors import ConfigError
@@ -73,6 +75,8 @@ def _choice_problem(folder: Path, group: str, option: str) -> Problem:
 def plain_reason(error: Exception) -> str:
     """The reason of an error of a composition, in our words where they are known."""
     said = first_line(error)
+    if isinstance(error, ConfigLoadError):  # of our own reader of files
+        return said
     for pattern, words in _REASONS:
         if found := re.search(pattern, said):
             return found.expand(words)

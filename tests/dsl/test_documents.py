@@ -145,7 +145,7 @@ def test_a_place_is_exact_in_every_style_of_yaml(style: str) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "a document is a mapping"),
+        ("", "the document is empty"),
         ("- 1", "a document is a mapping"),
         ("a: &x 1\nb: *x", "*x is an alias; write the value out"),
         ("a: !!python/object:os.system 1", "the tag"),
