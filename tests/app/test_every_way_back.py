@@ -13,6 +13,8 @@ import pytest
 
 from tests.app.desk import Desk, desk, steps
 from tests.execution.counter import money
+from tests.execution.test_actor import decided, proposed, sent
+from tests.execution.test_unfinished_exits import EXIT
 from tests.execution.venue import ACCOUNT
 from tests.support.extent import cases
 from tradewright.execution.health import AccountCode
@@ -228,6 +230,20 @@ def too_large(at: Desk) -> None:
     at.venue.external(quantity="10", filled=True, side=Side.SELL)
 
 
+def exit_ended(at: Desk) -> None:
+    """The venue ends the order that was to close the holding of a strategy."""
+    at.counter.ready()
+    decided(at.counter, *proposed(at.counter))
+    sent(at.counter)
+    at.counter.clock.advance(61)
+    at.venue.set(mode="rest")
+    (exit_,) = proposed(at.counter, EXIT)
+    decided(at.counter, exit_)
+    sent(at.counter)
+    at.venue.end(f"{exit_.intent_id}.1")
+    at.venue.set(mode="fill")
+
+
 def opened_by_legs(at: Desk) -> None:
     """Both legs filled at once: the account is short."""
     legs = protected(at)
@@ -267,6 +283,7 @@ WALKS = {
     "a stop that is gone": Walk(AccountCode.UNPROTECTED, unprotected_and_resting),
     "no stop any more": Walk(AccountCode.UNPROTECTED, unprotected, skipped=3),
     "legs without a holding": Walk(AccountCode.PROTECTION_TOO_LARGE, too_large),
+    "an exit that the venue ended": Walk(AccountCode.EXIT_UNFINISHED, exit_ended),
     "legs that opened a position": Walk(AccountCode.PROTECTION_TOO_LARGE, opened_by_legs),
 }
 ONE_OF_EACH_CODE = {walk.code: name for name, walk in reversed(WALKS.items())}

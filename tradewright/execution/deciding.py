@@ -12,6 +12,7 @@ from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.exposure import may_have_reached
 from tradewright.execution.rebalancing import Proposal, Waiting, reductions_first
 from tradewright.execution.risk_snapshot import AccountView, SnapshotBuilder
+from tradewright.execution.unfinished_exits import exit_or_its_rest
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import BrokerError, OrderNotAccepted
@@ -52,8 +53,9 @@ class Decider:
         """The intents that would make these signals true, each signal given with the close of its bar.
 
         A strategy acts on the positions that its own orders have brought it, orders on their way included, so that a
-        target that is being carried out is not asked for again. An intent that is on record comes back as recorded. A
-        rebalance goes by all its signals, since its increases wait for its reductions.
+        target that is being carried out is not asked for again. An intent that is on record comes back as recorded; of
+        an exit whose order the venue ended, what is held still is asked for. A rebalance goes by all its signals, since
+        its increases wait for its reductions.
 
         Args:
             due: the strategies and instruments whose intents are wanted; None for all.
@@ -74,7 +76,8 @@ class Decider:
                 waiting += found.waiting
                 intents += found.intents
             else:
-                intents += map(self._with_protection, propose(pairs, portfolio))
+                made = (exit_or_its_rest(self._ledger, intent) for intent in propose(pairs, portfolio))
+                intents += map(self._with_protection, made)
         recorded = (self._ledger.decisions.find_intent(intent.intent_id) or intent for intent in intents)
         chosen = [each for each in recorded if due is None or (each.strategy, each.terms.instrument) in due]
         return Proposal(chosen, tuple(waiting))

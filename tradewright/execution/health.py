@@ -33,6 +33,7 @@ class AccountCode(StrEnum):
     STOPPED = "STOPPED"
     UNPROTECTED = "UNPROTECTED"
     PROTECTION_TOO_LARGE = "PROTECTION_TOO_LARGE"
+    EXIT_UNFINISHED = "EXIT_UNFINISHED"
     BREAKER_TRIPPED = "BREAKER_TRIPPED"
 
 
@@ -54,6 +55,9 @@ _FLATTEN = f"tradewright flatten {_SAID}, then tradewright send"
 _STOP_ORDER = (
     "tradewright intent --instrument {instrument} --side {side} --qty QUANTITY --type STP --stop PRICE --tif GTC "
     "--reduce-only, then tradewright send"
+)
+_CLOSE_ORDER = (
+    "tradewright intent --instrument {instrument} --side {side} --qty QUANTITY --reduce-only, then tradewright send"
 )
 _LOOK = f"look at it at the venue, then {_ACKNOWLEDGE}"
 _REMEDIES = {
@@ -183,6 +187,9 @@ def _unprotected(ledger: Ledger, account: str) -> Iterator[Problem]:
         remedy = f"tradewright cancel {leg.ref} {_SAID}"
         if code == AccountCode.UNPROTECTED:
             remedy = _new_stop(ledger, leg)
+        elif code == AccountCode.EXIT_UNFINISHED:
+            order = _CLOSE_ORDER.format(instrument=leg.instrument, side=leg.side)
+            remedy = f"close what is left: {order}; or close every holding: {_FLATTEN}"
         elif leg.state.terminal:
             remedy = f"close every holding: {_FLATTEN}"
         yield Problem(code, leg.instrument, leg.ref, text, leg.sending_at or leg.claimed_at, remedy)

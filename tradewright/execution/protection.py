@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tradewright.execution.order_terms import approved_terms
+from tradewright.execution.unfinished_exits import unfinished_exits
 from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
@@ -111,7 +112,7 @@ def _held(ledger: Ledger, account: str, strategy: str, symbol: str) -> Decimal:
 
 
 def gaps(ledger: Ledger, account: str) -> Iterator[tuple[str, Attempt, str]]:
-    """Holdings whose stop is gone, and legs that could open a position, as code, attempt and text."""
+    """Holdings whose stop is gone or whose exit fell short, and legs that could open one: code, attempt and text."""
     held = {row.instrument for row in ledger.executions.positions(account)}
     groups = live_protections(ledger, account)
     holders = ledger.executions.holders(account) if held or groups else {}
@@ -119,6 +120,9 @@ def gaps(ledger: Ledger, account: str) -> Iterator[tuple[str, Attempt, str]]:
         instruments = held | {name for name, owners in holders.items() if owners}
         sent = ledger.attempts.sent_in(account, instruments)  # once: it reads every order that was sent
         yield from _gaps_of_holdings(ledger, account, held, holders, sent)
+        for order, units in unfinished_exits(ledger, holders, sent):
+            text = f"{order.strategy} wanted out: its order is {order.state}, and {units:f} are held still"
+            yield "EXIT_UNFINISHED", order, text
     for group in groups:
         strategy, symbol = group.entry.strategy, group.entry.instrument
         units = holders.get(symbol, {}).get(strategy, ZERO)

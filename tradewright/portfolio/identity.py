@@ -71,6 +71,15 @@ def intent_id(signal: SignalCandidate, leg: Leg, account: str) -> str:
     return content_hash(["intent", account, *origin, leg])[:LENGTH]
 
 
+def rest_id(first: str, number: int) -> str:
+    """The id of the intent for what the orders of an exit have left, the first rest of it being number 1.
+
+    Args:
+        first: the id of the exit that its signal asked for.
+    """
+    return content_hash(["rest", first, number])[:LENGTH]
+
+
 def manual_intent_id(key: str, account: str) -> str:
     """The id of a person's intent: one per account and idempotency key (R-EXEC-04)."""
     return content_hash(["manual", account, key])[:LENGTH]
