@@ -14,12 +14,13 @@ from tests.execution.test_actor import TTL, asked, decided, proposed, sent, sign
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World
 from tests.support.ledgers import START
+from tradewright.execution import operator_actions
 from tradewright.execution.health import AccountCode, problems
 from tradewright.execution.unfinished_exits import MOST_UNFILLED, exit_or_its_rest
 from tradewright.model.broker import VenueStatus
 from tradewright.model.decision import Verdict
 from tradewright.model.intent import Intent
-from tradewright.model.order import AttemptState, Side
+from tradewright.model.order import AttemptState, Leg, Side
 from tradewright.model.signal import SignalAction
 
 EXIT = signal(signal_id="sig-2", candidate_action=SignalAction.CLOSE, target=0.0, bar_ts=START)
@@ -142,8 +143,40 @@ def test_what_a_person_ended_stays_ended_and_is_told(counter: Counter) -> None:
     counter.clock.advance(TTL)
     assert [row.intent_id for row in proposed(counter, EXIT)] == [first.intent_id]
     decided(counter, *proposed(counter, EXIT))
-    assert (sent(counter), held(counter)) == ((), 6)
+    assert sent(counter) == ()
+    assert held(counter) == 6
     assert len(told(counter)) == 1
+
+
+def test_what_a_person_refuses_once_it_is_sent_is_not_repeated(counter: Counter) -> None:
+    first = asked_for(counter)
+    (decision,) = counter.ledger.decisions.of_intent(first.intent_id)
+    operator_actions.reject(counter.ledger, decision.decision_id, "ann", "I keep it")
+    ended(counter, first, "4")
+    counter.clock.advance(TTL)
+    assert [row.intent_id for row in proposed(counter, EXIT)] == [first.intent_id]
+
+
+def test_the_cancel_of_an_order_in_doubt_counts_as_a_persons(counter: Counter) -> None:
+    """Its state stays as it is; the venue, which cannot be read at that moment, ends it."""
+    counter.clock.advance(TTL)
+    (exit_,) = proposed(counter, EXIT)
+    (decision,) = decided(counter, exit_)
+    ref, ledger = f"{exit_.intent_id}.1", counter.ledger
+    counter.world.expire_lease()
+    ledger.leases.acquire(ACCOUNT, "lost", 60)
+    payload = ledger.outbox.get(decision.decision_id).payload_hash
+    ledger.claims.claim(decision.decision_id, payload, "lost")
+    ledger.claims.begin_sending(ref, "session", {Leg.ENTRY: 1}, payload, "lost")
+    ledger.attempts.move(ref, AttemptState.UNKNOWN, "the sender died")
+    counter.world.venue.external("AAPL", ref=ref, quantity="10", side=Side.SELL)
+    counter.world.expire_lease()
+    counter.world.venue.fault("fail_snapshot")
+    asked(counter, lambda inbox: inbox.cancel_all("ann", "stop it"))
+    recovered(counter)
+    assert ledger.attempts.get(ref).state is AttemptState.CANCELLED
+    counter.clock.advance(TTL)
+    assert [row.intent_id for row in proposed(counter, EXIT)] == [exit_.intent_id]
 
 
 def test_what_the_venue_rejects_is_told_and_not_repeated(counter: Counter) -> None:

@@ -121,7 +121,7 @@ def gaps(ledger: Ledger, account: str) -> Iterator[tuple[str, Attempt, str]]:
         sent = ledger.attempts.sent_in(account, instruments)  # once: it reads every order that was sent
         yield from _gaps_of_holdings(ledger, account, held, holders, sent)
         for order, units in unfinished_exits(ledger, holders, sent):
-            text = f"{order.strategy} wanted out: its order is {order.state}, and {units:f} are held still"
+            text = f"{order.strategy} was to reduce it: the order is {order.state}, and {units:f} are held still"
             yield "EXIT_UNFINISHED", order, text
     for group in groups:
         strategy, symbol = group.entry.strategy, group.entry.instrument

@@ -52,8 +52,20 @@ def _ended_by_the_venue(ledger: Ledger, intent_id: str) -> Attempt | None:
     sent = [row for row in attempts if may_have_reached(ledger, row)]
     if not sent or not all(row.state.terminal for row in attempts) or sent[-1].state is not AttemptState.CANCELLED:
         return None
-    asked = any(event.state is AttemptState.CANCEL_REQUESTED for event in ledger.attempts.events(sent[-1].ref))
-    return None if asked else sent[-1]
+    return None if _is_refused(ledger, intent_id, sent[-1].ref) else sent[-1]
+
+
+def _is_refused(ledger: Ledger, intent_id: str, ref: str) -> bool:
+    """Whether a cancel of an order was asked for here, or a person said no to a decision on its intent.
+
+    The cancel of an order in doubt leaves its state as it is, so that the audit log alone tells of it.
+    """
+    if any(event.state is AttemptState.CANCEL_REQUESTED for event in ledger.attempts.events(ref)):
+        return True
+    if any(entry.action == "CANCEL" for entry in ledger.audit.entries(ref)):
+        return True
+    decisions = ledger.decisions.of_intent(intent_id)
+    return any(not said.approved for row in decisions for said in ledger.decisions.approvals(row.decision_id))
 
 
 def unfinished_exits(
