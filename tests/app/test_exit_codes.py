@@ -31,7 +31,7 @@ ELSEWHERE = {
     **{f"package {name}": "test_packages.py" for name in ("export", "verify", "import", "show", "save", "list")},
     **{f"package {name}": "test_package_keys.py" for name in ("key", "compare")},
     "init": "test_new_project.py",
-    **{f"instruments {name}": "test_instruments.py" for name in ("add", "remove")},
+    **{f"instruments {name}": "test_instruments.py" for name in ("add", "update", "remove")},
     "data accept": "test_data_findings.py",
     "data quarantine": "test_quarantine.py",
 }
