@@ -41,7 +41,7 @@ def test_the_page_goes_from_nothing_to_a_backtest(tmp_path: Path) -> None:
     lines = [line for block in COMMANDS.finditer(PAGE) for line in block["lines"].splitlines() if line]
     by_hand, by_command = [line for line in lines if not _registers(line)], [line for line in lines if _registers(line)]
     assert [line.split()[1] for line in by_hand] == ["check", "import", "backtest", "check"]
-    assert [line.split()[2] for line in by_command] == ["add", "add", "add", "list", "show", "remove"]
+    assert [line.split()[2] for line in by_command] == ["add", "add", "add", "list", "show", "update", "remove"]
     for line in lines:
         said = say(*shlex.split(line.replace("data/tour", str(tmp_path / "data" / "tour")))[1:])
         assert said.status == 0, (line, said.out, said.err)
