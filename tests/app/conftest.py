@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -71,6 +71,14 @@ def daily(count: int = 30, closes: Sequence[float] = ()) -> pd.DataFrame:
     close = list(closes) or [100.0 + row for row in range(count)]
     columns = {"Open": close, "High": [c + 1 for c in close], "Low": [c - 1 for c in close], "Close": close}
     return pd.DataFrame({"Date": days.strftime("%Y-%m-%d"), **columns, "Volume": [1000.0] * count})
+
+
+def bring_days(house: House, folder: Path, symbol: str, start: str, columns: Mapping[str, Any]) -> None:
+    """Import daily bars from a file that is written for it."""
+    index = pd.date_range(start, periods=len(columns["close"]), freq="1D", tz="UTC", name="ts")
+    path = folder / f"{symbol}.csv"
+    pd.DataFrame(columns, index=index).to_csv(path)
+    assert say("import", "csv", str(path), "--instrument", symbol, "--timeframe", "1d", *house.overrides).status == 0
 
 
 @pytest.fixture

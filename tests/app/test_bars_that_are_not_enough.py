@@ -6,10 +6,9 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from tests.app.conftest import say
+from tests.app.conftest import bring_days, say
 from tests.support.houses import House, conf_copy
 
 NAMES = {"LONG": 90, "ALSO": 90, "SOLE": 1, "STILL": 90, "OLD": 60}
@@ -31,12 +30,9 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> House:
         for seed, (name, bars) in enumerate(NAMES.items()):
             close = 100.0 * np.exp(np.cumsum(np.random.default_rng(seed).normal(0.0, 0.02, bars)))
             start = "2022-01-01" if name == "OLD" else "2024-01-01"
-            index = pd.date_range(start, periods=bars, freq="1D", tz="UTC", name="ts")
             volume = 0.0 if name == "STILL" else 1e6
             columns = {"open": close, "high": close * 1.01, "low": close * 0.99, "close": close, "volume": volume}
-            pd.DataFrame(columns, index=index).to_csv(folder / f"{name}.csv")
-            words = ("import", "csv", str(folder / f"{name}.csv"), "--instrument", name, "--timeframe", "1d")
-            assert say(*words, *house.overrides).status == 0
+            bring_days(house, folder, name, start, columns)
     return house
 
 

@@ -7,10 +7,9 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from tests.app.conftest import say
+from tests.app.conftest import bring_days, say
 from tests.support.houses import House, conf_copy
 
 GRID = ("strategy.fast=2,3", "strategy.slow=6,8")
@@ -34,10 +33,7 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> House:
             close = 20.0 + 5.0 * np.sin(np.arange(BARS) / 3.0)
             close[FIRST : FIRST + 10] = floor
             columns = {"open": close, "high": close + 0.5, "low": close - 0.5, "close": close, "volume": 1e6}
-            index = pd.date_range("2026-01-01", periods=BARS, freq="1D", tz="UTC", name="ts")
-            pd.DataFrame(columns, index=index).to_csv(folder / f"{symbol}.csv")
-            words = ("import", "csv", str(folder / f"{symbol}.csv"), "--instrument", symbol, "--timeframe", "1d")
-            assert say(*words, *house.overrides).status == 0
+            bring_days(house, folder, symbol, "2026-01-01", columns)
     return house
 
 

@@ -58,10 +58,8 @@ def _ended_by_the_venue(ledger: Ledger, intent_id: str) -> Attempt | None:
 def _is_refused(ledger: Ledger, intent_id: str, ref: str) -> bool:
     """Whether a cancel of an order was asked for here, or a person said no to a decision on its intent.
 
-    The cancel of an order in doubt leaves its state as it is, so that the audit log alone tells of it.
+    The audit log tells of every cancel; one of an order in doubt leaves its state as it is.
     """
-    if any(event.state is AttemptState.CANCEL_REQUESTED for event in ledger.attempts.events(ref)):
-        return True
     if any(entry.action == "CANCEL" for entry in ledger.audit.entries(ref)):
         return True
     decisions = ledger.decisions.of_intent(intent_id)
