@@ -376,3 +376,9 @@ def prints(folder: Path) -> dict[str, str]:
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix not in (".lock",))
     kept = {str(path): path.read_bytes() for path in files if not path.name.endswith("-shm")}
     return {name: hashlib.sha256(text).hexdigest() for name, text in kept.items() if text or not name.endswith("-wal")}
+
+
+@pytest.mark.parametrize("road", ["api/home/workspace_files", "api/export/html", "api/kernel/read_code"])
+def test_the_server_has_none_of_marimos_roads_that_no_page_uses(server: Served, road: str) -> None:
+    status, text = known(server, f"/lab/{road}", "POST", "{}", Content_Type="application/json")
+    assert (status, "nothing is served here" in text) == (404, True), text
